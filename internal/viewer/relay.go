@@ -1,0 +1,169 @@
+package viewer
+
+import (
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// relay is one outgoing track of one viewer. Its sequence numbers and
+// timestamps form one line that survives a change of publisher, so a player
+// sees a pause and never a jump back. It implements webrtc.TrackLocal.
+type relay struct {
+	kind  webrtc.RTPCodecType
+	codec webrtc.RTPCodecCapability
+
+	mu     sync.Mutex
+	writer webrtc.TrackLocalWriter // nil unless bound
+	ssrc   uint32
+	pt     uint8
+
+	source  *publisher // whose packets the offsets below fit
+	first   uint16     // first sequence number taken from it
+	sent    uint64     // packets since then
+	waiting bool       // for a packet that a decoder can start with
+	seqOff  uint16
+	tsOff   uint32
+
+	lastSeq uint16 // highest sent
+	lastTS  uint32 // of that packet
+	lastAt  time.Time
+}
+
+func newRelay(kind webrtc.RTPCodecType, codec webrtc.RTPCodecCapability) *relay {
+	return &relay{
+		kind:    kind,
+		codec:   codec,
+		lastSeq: uint16(rand.Uint32()), //nolint:gosec // RFC 3550 section 5.1: a random start, no secret
+		lastTS:  rand.Uint32(),
+	}
+}
+
+// reorderWindow is how many packets after the first one a packet from before
+// it may still be on its way. Such a packet is dropped: its place in the
+// outgoing line is taken.
+const reorderWindow = 1 << 12
+
+// write sends one packet of src on. wantKey says that the viewer still waits
+// for a picture that it can start with.
+func (r *relay) write(src *publisher, pkt *rtp.Packet, entry bool, now time.Time) (wantKey bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.writer == nil {
+		return false
+	}
+	if src != r.source {
+		r.source, r.sent = src, 0
+		r.waiting = r.kind == webrtc.RTPCodecTypeVideo
+	}
+	if r.waiting && !entry {
+		return true
+	}
+	r.waiting = false
+	if r.sent == 0 {
+		r.join(pkt, now)
+	}
+	if r.sent < reorderWindow && int16(pkt.SequenceNumber-r.first) < 0 {
+		return false
+	}
+	r.sent++
+	h := rtp.Header{
+		Version:        2,
+		Marker:         pkt.Marker,
+		PayloadType:    r.pt,
+		SequenceNumber: pkt.SequenceNumber + r.seqOff,
+		Timestamp:      pkt.Timestamp + r.tsOff,
+		SSRC:           r.ssrc,
+	}
+	if r.sent == 1 || int16(h.SequenceNumber-r.lastSeq) > 0 {
+		r.lastSeq, r.lastTS, r.lastAt = h.SequenceNumber, h.Timestamp, now
+	}
+	// A write fails only while the peer is on its way out, which its state
+	// reports by itself.
+	_, _ = r.writer.WriteRTP(&h, pkt.Payload)
+	return false
+}
+
+// join sets the offsets so that pkt follows what was sent last by the time
+// that has passed.
+func (r *relay) join(pkt *rtp.Packet, now time.Time) {
+	r.first = pkt.SequenceNumber
+	r.seqOff = r.lastSeq + 1 - pkt.SequenceNumber
+	next := r.lastTS
+	if !r.lastAt.IsZero() {
+		gap := min(now.Sub(r.lastAt), time.Hour)
+		next += uint32(max(1, gap.Nanoseconds()*int64(r.codec.ClockRate)/int64(time.Second)))
+	}
+	r.tsOff = next - pkt.Timestamp
+}
+
+// Bind picks the payload type to send under among those that the viewer
+// takes: the stream's own profile where it is listed, else any of its codec
+// with packetization-mode 1. Decoders go by the SPS in the stream.
+func (r *relay) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	codec, ok := chooseCodec(r.codec, ctx.CodecParameters())
+	if !ok {
+		return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writer, r.ssrc, r.pt = ctx.WriteStream(), uint32(ctx.SSRC()), uint8(codec.PayloadType)
+	return codec, nil
+}
+
+// Unbind stops the relay.
+func (r *relay) Unbind(webrtc.TrackLocalContext) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writer = nil
+	return nil
+}
+
+// ID is the track's part of the msid.
+func (r *relay) ID() string { return r.kind.String() }
+
+// RID is empty: there is one layer.
+func (r *relay) RID() string { return "" }
+
+// StreamID is the same for sound and picture, so that players keep them in step.
+func (r *relay) StreamID() string { return "rtsp2whip" }
+
+// Kind is audio or video.
+func (r *relay) Kind() webrtc.RTPCodecType { return r.kind }
+
+func chooseCodec(want webrtc.RTPCodecCapability, have []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
+	best, bestScore := webrtc.RTPCodecParameters{}, 0
+	profile := fmtpValue(want.SDPFmtpLine, "profile-level-id")
+	for _, c := range have {
+		if !strings.EqualFold(c.MimeType, want.MimeType) {
+			continue
+		}
+		score := 1
+		if fmtpValue(c.SDPFmtpLine, "packetization-mode") == "1" {
+			score += 4
+		}
+		if got := fmtpValue(c.SDPFmtpLine, "profile-level-id"); len(got) >= 4 && len(profile) >= 4 &&
+			strings.EqualFold(got[:4], profile[:4]) {
+			score += 2
+		}
+		if score > bestScore {
+			best, bestScore = c, score
+		}
+	}
+	return best, bestScore > 0
+}
+
+// fmtpValue returns one parameter of an a=fmtp line, "" if it has none.
+func fmtpValue(line, key string) string {
+	for part := range strings.SplitSeq(line, ";") {
+		k, v, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if ok && strings.EqualFold(k, key) {
+			return v
+		}
+	}
+	return ""
+}
