@@ -1,0 +1,250 @@
+// Package camsim simulates RTSP cameras, sound ones and faulty ones: each is a
+// server of its own that plays an embedded clip in a loop, in real time.
+package camsim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/auth"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
+)
+
+// Transport limits how a camera sends its media.
+type Transport int
+
+// Transports.
+const (
+	TCPAndUDP Transport = iota
+	TCPOnly             // the camera has no UDP ports
+	UDPOnly             // the camera answers 461 to interleaved SETUPs
+)
+
+// Config describes a camera. The zero value is a good one: 640x360 Baseline
+// without audio, without password, over TCP and UDP.
+type Config struct {
+	Clip  string // name of an embedded clip; "" means 360p-baseline
+	Audio string // "", "opus", "pcma", "pcmu", "aac"
+
+	Addr      string // host:port; "" means 127.0.0.1:0, a free port
+	Path      string // "" means /stream1
+	Username  string // "" means that no password is asked for
+	Password  string
+	Transport Transport
+
+	// MTU is the largest RTP packet in bytes, header included, at most 1472.
+	// 0 means 1400.
+	MTU int
+
+	// FromStart makes every (re)start begin at the clip's first access unit. By
+	// default a camera starts at a random one, so that many of them do not send
+	// their key frames at the same moment.
+	FromStart bool
+
+	// OnAccessUnit is told of every access unit before it is sent to a reader.
+	// The NAL units are shared with other cameras and must not be changed.
+	OnAccessUnit func(nalus [][]byte)
+
+	Faults Faults
+}
+
+// Camera is one simulated camera.
+type Camera struct {
+	cfg   Config
+	film  *reel.Film
+	track *reel.Track // nil without audio
+
+	mu   sync.Mutex
+	addr string
+	run  *run  // nil while stopped
+	past Stats // of the runs before
+}
+
+// Start starts a camera. It answers as soon as Start returns.
+func Start(cfg Config) (*Camera, error) {
+	if cfg.Clip == "" {
+		cfg.Clip = "360p-baseline"
+	}
+	if cfg.Addr == "" {
+		cfg.Addr = "127.0.0.1:0"
+	}
+	if cfg.Path == "" {
+		cfg.Path = "/stream1"
+	}
+	film, err := reel.LoadFilm(cfg.Clip, cfg.Faults.shape(cfg.MTU))
+	if err != nil {
+		return nil, fmt.Errorf("simulated camera: %w", err)
+	}
+	c := &Camera{cfg: cfg, film: film, addr: cfg.Addr}
+	if cfg.Audio != "" {
+		if c.track, err = reel.LoadTrack(cfg.Audio); err != nil {
+			return nil, fmt.Errorf("simulated camera: %w", err)
+		}
+	}
+	if err := c.Restart(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// URL is the camera's address, without user name and password.
+func (c *Camera) URL() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (&url.URL{Scheme: "rtsp", Host: c.addr, Path: c.cfg.Path}).String()
+}
+
+// Stop switches the camera off: connections break, the port is closed. It waits
+// for the camera's goroutines.
+func (c *Camera) Stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop()
+}
+
+func (c *Camera) stop() {
+	if c.run == nil {
+		return
+	}
+	c.run.close()
+	c.past = c.stats()
+	c.past.Readers = 0
+	c.run = nil
+}
+
+// Restart switches the camera off, if it is on, and on again at the same
+// address. SSRCs, sequence numbers and timestamps are new.
+func (c *Camera) Restart() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop()
+	r, err := c.start()
+	if err != nil {
+		return fmt.Errorf("simulated camera: %w", err)
+	}
+	c.run = r
+	c.addr = r.server.NetListener().Addr().String()
+	return nil
+}
+
+// Freeze makes the camera send no media while it goes on answering, or ends that.
+// A restart ends it too.
+func (c *Camera) Freeze(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.run != nil {
+		c.run.player.Freeze(on)
+	}
+}
+
+// KeyFrame makes the next access unit an IDR picture.
+func (c *Camera) KeyFrame() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.run != nil {
+		c.run.player.KeyFrame()
+	}
+}
+
+// Stats count what the camera has sent since it was first started. While nobody
+// plays the camera, nothing is sent.
+type Stats struct {
+	reel.Stats
+	Readers          int    // sessions that play at the moment
+	KeyFrameRequests uint64 // PLI and FIR received
+	Overruns         uint64 // packets that a slow reader did not get
+}
+
+// Stats may be called at any time.
+func (c *Camera) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats()
+}
+
+func (c *Camera) stats() Stats {
+	s := c.past
+	if c.run != nil {
+		s.Stats = s.Add(c.run.player.Stats())
+		s.Readers = int(c.run.readers.Load())
+		s.KeyFrameRequests += c.run.asks.Load()
+		s.Overruns += c.run.lost.Load()
+	}
+	return s
+}
+
+// start brings up a server, its stream and the player that feeds it.
+func (c *Camera) start() (*run, error) {
+	r := &run{camera: c, playing: map[*gortsplib.ServerSession]bool{}}
+	if err := c.listen(r); err != nil {
+		return nil, err
+	}
+	r.describe()
+	if err := r.stream.Initialize(); err != nil {
+		r.server.Close()
+		return nil, fmt.Errorf("describe the stream: %w", err)
+	}
+	r.player = reel.NewPlayer(c.script(), r.sink())
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	r.done.Go(func() { r.player.Run(ctx) })
+	close(r.ready)
+	return r, nil
+}
+
+func (c *Camera) script() reel.Script {
+	s := reel.Script{
+		Film:      c.film,
+		Track:     c.track,
+		FromStart: c.cfg.FromStart,
+		FreezeAt:  c.cfg.Faults.MuteAfter,
+		DropEvery: c.cfg.Faults.DropEvery,
+		ZeroStart: c.cfg.Faults.ZeroStart,
+	}
+	if c.cfg.Faults.SilentAudio {
+		s.Track = nil
+	}
+	return s
+}
+
+// listen starts the RTSP server, with a pair of UDP ports unless the camera has
+// none.
+func (c *Camera) listen(r *run) error {
+	r.ready = make(chan struct{})
+	r.server = &gortsplib.Server{
+		Handler:        handler{r},
+		RTSPAddress:    c.addr,
+		WriteQueueSize: 2048, // several key frames of 1080p
+		Listen:         c.cfg.Faults.listen,
+	}
+	if c.cfg.Faults.DigestSHA256 {
+		r.server.AuthMethods = []auth.VerifyMethod{auth.VerifyMethodDigestSHA256}
+	} else {
+		r.server.AuthMethods = []auth.VerifyMethod{auth.VerifyMethodDigestMD5}
+	}
+	host, _, err := net.SplitHostPort(c.addr)
+	if err != nil {
+		return err
+	}
+	if c.cfg.Transport != TCPOnly {
+		pair, err := listenPair(host)
+		if err != nil {
+			return err
+		}
+		defer pair.release()
+		r.server.UDPRTPAddress, r.server.UDPRTCPAddress = pair.addresses()
+		r.server.ListenPacket = pair.take
+	}
+	if err := r.server.Start(); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}
+
+var errNoPair = errors.New("listen: no free pair of UDP ports")

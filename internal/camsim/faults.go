@@ -1,0 +1,103 @@
+package camsim
+
+import (
+	"bytes"
+	"net"
+	"strings"
+
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
+)
+
+// Faults are what real cameras do wrong, or only some do right. The zero value
+// has none.
+type Faults struct {
+	// At the door.
+	WrongPassword bool // every password is refused
+	DigestSHA256  bool // asks for Digest with SHA-256 and nothing else (RFC 7616)
+	OneSession    bool // a SETUP while somebody plays is answered with 453
+
+	// In what it says of itself.
+	NoSprop        bool   // no parameter sets in the SDP
+	ProfileLevelID string // this profile-level-id in the SDP, whatever the stream's is
+	ModeZero       bool   // packetization-mode=0 in the SDP, though FU-A is sent; TCP and UDP
+	DoubleScheme   bool   // Content-Base: rtsp://rtsp://...
+	BrokenSDP      bool   // a second s= line and a malformed c= line
+
+	// In what it sends.
+	MuteAfter     int  // no media after so many access units, but answers
+	SilentAudio   bool // audio is announced and never sent
+	OutOfBandOnly bool // parameter sets only in the SDP
+	MarkerOnSPS   bool // the marker on parameter sets, delimiters and SEI as well
+	NoMarker      bool // no marker at all
+	AUD, SEI      bool // delimiters, SEI before every picture
+	AnnexB        bool // start codes in the RTP payload
+	LoneFU        bool // FU-A with both S and E set
+	DropEvery     int  // every n-th video packet is lost
+	ZeroStart     bool // sequence numbers and timestamps start at 0 after every start
+
+	// HonourPLI is a virtue: PLI and FIR are answered with an IDR. Few cameras do.
+	HonourPLI bool
+}
+
+func (f Faults) shape(mtu int) reel.Shape {
+	return reel.Shape{
+		PacketSize:   mtu,
+		StripSets:    f.OutOfBandOnly,
+		AUD:          f.AUD,
+		SEI:          f.SEI,
+		AnnexB:       f.AnnexB,
+		LoneFU:       f.LoneFU,
+		MarkerOnSets: f.MarkerOnSPS,
+		NoMarker:     f.NoMarker,
+	}
+}
+
+// listen opens the RTSP port. An access unit's interleaved frames leave in one
+// write, unless the fault is in the marker by which its end is known.
+func (f Faults) listen(network, address string) (net.Listener, error) {
+	ln, err := net.Listen(network, address)
+	if err != nil || f.NoMarker || f.DropEvery > 0 {
+		return ln, err
+	}
+	return gatheringListener{ln}, nil
+}
+
+// spoilers are the changes to make to every response.
+func (f Faults) spoilers() []func(*base.Response) {
+	var out []func(*base.Response)
+	if f.DoubleScheme {
+		out = append(out, func(res *base.Response) {
+			if v := res.Header["Content-Base"]; len(v) == 1 {
+				res.Header["Content-Base"] = base.HeaderValue{"rtsp://" + v[0]}
+			}
+		})
+	}
+	if f.ModeZero {
+		out = append(out, inSDP("packetization-mode=1", "packetization-mode=0"))
+	}
+	if f.BrokenSDP {
+		out = append(out, inSDP("\r\ns=", "\r\ns=first\r\ns="), inSDP("c=IN IP4 ", "c=IN "))
+	}
+	if id := f.ProfileLevelID; id != "" {
+		out = append(out, func(res *base.Response) { res.Body = replaceProfile(res.Body, id) })
+	}
+	return out
+}
+
+// inSDP replaces text in the answer to DESCRIBE, the only one with a body.
+func inSDP(from, to string) func(*base.Response) {
+	return func(res *base.Response) {
+		res.Body = bytes.ReplaceAll(res.Body, []byte(from), []byte(to))
+	}
+}
+
+func replaceProfile(sdp []byte, id string) []byte {
+	const key = "profile-level-id="
+	before, after, found := strings.Cut(string(sdp), key)
+	if !found || len(after) < 6 {
+		return sdp
+	}
+	return []byte(before + key + id + after[6:])
+}
