@@ -16,7 +16,7 @@ const MaxSize = 64 << 10
 
 // What can be wrong with the text of a secret.
 var (
-	ErrEmpty    = errors.New("the file is empty")
+	ErrEmpty    = errors.New("is empty")
 	ErrTooLong  = fmt.Errorf("longer than %d bytes", MaxSize)
 	ErrLines    = errors.New("holds more than one line")
 	ErrControl  = errors.New("holds a control character")

@@ -1,0 +1,121 @@
+// Package site reads the site's file and runs what it describes: one publisher
+// for each camera.
+//
+// The file is YAML and read strictly: an unknown key, a value out of range, a
+// missing secret, each is an error with its line, and all of them are reported
+// at once. Example holds a commented file with every key.
+package site
+
+import (
+	"log/slog"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/secret"
+)
+
+// Config is a site's file, complete: defaults are merged into the cameras,
+// secrets are read, and every value has been checked.
+type Config struct {
+	LiveKit LiveKit `yaml:"livekit"`
+	// Defaults is what a camera is before its own keys are read. It stands
+	// before Cameras because fields are decoded in this order; once decoded it
+	// has done its work, and the cameras hold all that counts.
+	Defaults Camera   `yaml:"defaults"`
+	Cameras  []Camera `yaml:"cameras"`
+	Network  Network  `yaml:"network"`
+	Admin    Admin    `yaml:"admin"`
+	Log      Log      `yaml:"log"`
+}
+
+// LiveKit says where the cameras become participants. It may be left out when
+// every camera has a whip block of its own.
+type LiveKit struct {
+	URL           string        `yaml:"url"` // ws, wss, http or https
+	APIKey        secret.Secret `yaml:"api_key" oneof:"api_key"`
+	APIKeyFile    string        `yaml:"api_key_file" oneof:"api_key"`
+	APISecret     secret.Secret `yaml:"api_secret" oneof:"api_secret"`
+	APISecretFile string        `yaml:"api_secret_file" oneof:"api_secret"`
+	Room          string        `yaml:"room"`
+	Via           Via           `yaml:"via"`
+	WHIPURL       string        `yaml:"whip_url"` // instead of the URL that the Ingress API returns
+}
+
+// Camera is one camera and where it goes.
+type Camera struct {
+	Name         string        `yaml:"name"`
+	URL          string        `yaml:"url"` // rtsp or rtsps, without user info: that has moved to Username and Password
+	Username     string        `yaml:"username"`
+	Password     secret.Secret `yaml:"password" oneof:"password"`
+	PasswordFile string        `yaml:"password_file" oneof:"password"`
+	Enabled      bool          `yaml:"enabled"`
+
+	Room        string `yaml:"room"`         // livekit.room unless given; "" with a WHIP block
+	Identity    string `yaml:"identity"`     // Name unless given
+	DisplayName string `yaml:"display_name"` // Name unless given
+	Metadata    string `yaml:"metadata"`
+
+	Transport  Transport `yaml:"transport"`
+	Audio      Audio     `yaml:"audio"`
+	Hold       Duration  `yaml:"hold"`
+	Stall      Duration  `yaml:"stall"`
+	SEI        SEI       `yaml:"sei"`
+	OnLoss     OnLoss    `yaml:"on_loss"`
+	VideoTrack string    `yaml:"video_track"`
+	TLS        TLS       `yaml:"tls"`
+
+	Via  Via   `yaml:"via" oneof:"target"`  // livekit.via unless given; ViaWHIP with a WHIP block
+	WHIP *WHIP `yaml:"whip" oneof:"target"` // nil unless Via is ViaWHIP
+}
+
+// TLS says how the certificate of a camera is judged (rtsps URLs only).
+type TLS struct {
+	Insecure bool   `yaml:"insecure"`
+	SHA256   string `yaml:"sha256"` // 64 lower-case hexadecimal digits, or ""
+}
+
+// WHIP is a WHIP endpoint of any make.
+type WHIP struct {
+	URL       string        `yaml:"url"` // http or https
+	Token     secret.Secret `yaml:"token" oneof:"token"`
+	TokenFile string        `yaml:"token_file" oneof:"token"`
+}
+
+// Network limits the sockets that carry media.
+type Network struct {
+	UDPPorts   PortRange `yaml:"udp_ports"`  // zero: any
+	Interfaces []string  `yaml:"interfaces"` // empty: all
+}
+
+// Admin is the HTTP server for status, metrics and health.
+type Admin struct {
+	Listen string `yaml:"listen"` // host:port, or "" for no server
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  Level  `yaml:"level"`
+	Format Format `yaml:"format"`
+}
+
+// SlogLevel returns the level as log/slog has it.
+func (l Log) SlogLevel() slog.Level {
+	switch l.Level {
+	case LevelDebug:
+		return slog.LevelDebug
+	case LevelWarn:
+		return slog.LevelWarn
+	case LevelError:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// EnabledCameras returns the cameras that are to be published.
+func (c *Config) EnabledCameras() []Camera {
+	var enabled []Camera
+	for _, cam := range c.Cameras {
+		if cam.Enabled {
+			enabled = append(enabled, cam)
+		}
+	}
+	return enabled
+}

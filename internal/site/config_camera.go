@@ -1,0 +1,199 @@
+package site
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/secret"
+)
+
+func (c *checker) cameras(cfg *Config) {
+	if len(cfg.Cameras) == 0 && !c.failed("cameras") {
+		c.fail("cameras", "missing: at least one camera is needed")
+	}
+	for i := range cfg.Cameras {
+		cam := &cfg.Cameras[i]
+		at := func(key string) string { return c.origin(i, key) }
+		c.source(at, cam)
+		c.timing(at, cam)
+		c.target(at, cam, cfg.LiveKit)
+	}
+	c.unique(cfg.Cameras)
+}
+
+// origin returns the path to blame for a camera's value: the defaults if it
+// came from there.
+func (c *checker) origin(i int, key string) string {
+	own, shared := fmt.Sprintf("cameras[%d].%s", i, key), "defaults."+key
+	if _, given := c.at[own]; given {
+		return own
+	}
+	if _, given := c.at[shared]; given {
+		return shared
+	}
+	return own
+}
+
+func (c *checker) source(at func(string) string, cam *Camera) {
+	if cam.Name == "" {
+		c.missing(at("name"), "each camera needs a name of its own")
+	} else if problem := nameProblem(cam.Name); problem != "" {
+		c.fail(at("name"), "%s: %s", quoted(cam.Name), problem)
+	}
+	scheme := ""
+	if cam.URL == "" {
+		c.missing(at("url"), "the camera's RTSP URL")
+	} else if u := c.url(at("url"), cam.URL, "RTSP", "rtsp", "rtsps"); u != nil {
+		scheme = u.Scheme
+		if u.User != nil {
+			c.userInfo(at, cam, u)
+		}
+	}
+	c.text(at("username"), cam.Username, 256)
+	c.secret(at("password"), &cam.Password, at("password_file"), cam.PasswordFile, cam.Enabled)
+	if cam.Username == "" && (!cam.Password.Empty() || cam.PasswordFile != "") {
+		c.missing(at("username"), "a password needs one")
+	}
+	c.text(at("video_track"), cam.VideoTrack, 256)
+	c.tls(at, cam, scheme)
+}
+
+func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {
+	if cam.TLS.SHA256 != "" {
+		digits := strings.ToLower(strings.ReplaceAll(cam.TLS.SHA256, ":", ""))
+		if sum, err := hex.DecodeString(digits); err != nil || len(sum) != 32 {
+			c.fail(at("tls.sha256"), "%s: not a SHA-256 fingerprint (64 hexadecimal digits, colons allowed)", quoted(cam.TLS.SHA256))
+		} else {
+			cam.TLS.SHA256 = digits
+		}
+		if cam.TLS.Insecure {
+			c.fail(at("tls.insecure"), "contradicts sha256: give one of them")
+		}
+	}
+	own := at("tls")
+	if _, given := c.at[own]; given && strings.HasPrefix(own, "cameras") && scheme == "rtsp" && cam.TLS != (TLS{}) {
+		c.fail(own, "has no effect: the camera's url is rtsp://, not rtsps://")
+	}
+}
+
+func (c *checker) timing(at func(string) string, cam *Camera) {
+	c.duration(at("hold"), cam.Hold, 0, 10*time.Minute)
+	c.duration(at("stall"), cam.Stall, time.Second, 5*time.Minute)
+}
+
+func (c *checker) duration(path string, d Duration, least, most time.Duration) {
+	if d.Std() < least || d.Std() > most {
+		c.fail(path, "%s: must be from %s to %s", d, Duration(least), Duration(most))
+	}
+}
+
+// target settles where the camera goes.
+func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
+	if cam.Identity == "" {
+		cam.Identity = cam.Name
+	}
+	if cam.DisplayName == "" {
+		cam.DisplayName = cam.Name
+	}
+	c.text(at("identity"), cam.Identity, 256)
+	c.text(at("display_name"), cam.DisplayName, 256)
+	if len(cam.Metadata) > 64000 {
+		c.fail(at("metadata"), "longer than 64000 bytes")
+	}
+	if cam.WHIP != nil {
+		c.whip(at, cam)
+		return
+	}
+	if cam.Via == "" {
+		cam.Via = lk.Via
+	}
+	if cam.Room == "" {
+		cam.Room = lk.Room
+	}
+	if cam.Room == "" && cam.Enabled {
+		c.missing(at("room"), "give livekit.room, or a room here")
+	}
+	c.text(at("room"), cam.Room, 256)
+}
+
+func (c *checker) whip(at func(string) string, cam *Camera) {
+	cam.Via, cam.Room = ViaWHIP, ""
+	if cam.WHIP.URL == "" {
+		c.missing(at("whip.url"), "the URL of the WHIP endpoint")
+	} else {
+		c.url(at("whip.url"), cam.WHIP.URL, "WHIP", "https", "http")
+	}
+	c.secret(at("whip.token"), &cam.WHIP.Token, at("whip.token_file"), cam.WHIP.TokenFile, cam.Enabled)
+}
+
+// unique finds what two cameras must not share: a second participant with the
+// same identity throws the first one out of its room, and so without end.
+func (c *checker) unique(cameras []Camera) {
+	names, identities, endpoints := map[string]int{}, map[[2]string]int{}, map[[3]string]int{}
+	for i, cam := range cameras {
+		at := func(key string) string { return fmt.Sprintf("cameras[%d].%s", i, key) }
+		if first, taken := names[cam.Name]; taken && cam.Name != "" {
+			c.fail(at("name"), "%s: already the name of cameras[%d]%s", quoted(cam.Name), first, c.line(first))
+			continue
+		}
+		names[cam.Name] = i
+		if w := cam.WHIP; w != nil {
+			key := [3]string{w.URL, w.Token.Reveal(), w.TokenFile}
+			if first, taken := endpoints[key]; taken && w.URL != "" {
+				c.fail(at("whip"), "the same endpoint and token as cameras[%d]%s", first, c.line(first))
+			}
+			endpoints[key] = i
+			continue
+		}
+		key := [2]string{cam.Room, cam.Identity}
+		if first, taken := identities[key]; taken && cam.Identity != "" {
+			c.fail(at("identity"), "%s: already in room %s as cameras[%d]%s", quoted(cam.Identity), quoted(cam.Room), first, c.line(first))
+		}
+		identities[key] = i
+	}
+}
+
+func (c *checker) line(camera int) string {
+	if pos, ok := c.at[fmt.Sprintf("cameras[%d]", camera)]; ok {
+		return fmt.Sprintf(" (line %d)", pos.Line)
+	}
+	return ""
+}
+
+// nameProblem judges a camera's name. It becomes part of URLs, metrics and the
+// names of ingresses, so it keeps to what needs no escaping there by eye.
+func nameProblem(name string) string {
+	const most = 64
+	if len(name) > most {
+		return fmt.Sprintf("longer than %d bytes", most)
+	}
+	for i, r := range name {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+		case i > 0 && (unicode.IsMark(r) || strings.ContainsRune("-_.", r)):
+		case i == 0:
+			return "must begin with a letter or digit"
+		default:
+			return fmt.Sprintf(`%q is not allowed (letters, digits, "-", "_" and "."; display_name takes any)`, r)
+		}
+	}
+	return ""
+}
+
+// text checks a value that LiveKit or a log shows as one line.
+func (c *checker) text(path, s string, most int) {
+	switch {
+	case len(s) > most:
+		c.fail(path, "longer than %d bytes", most)
+	case strings.ContainsFunc(s, unicode.IsControl):
+		c.fail(path, "%s: holds a control character", quoted(s))
+	case strings.TrimSpace(s) != s:
+		c.fail(path, "%s: begins or ends with a space", quoted(s))
+	}
+}
+
+// shownURL is a URL as an error may show it.
+func shownURL(raw string) string { return quoted(secret.URL(raw)) }

@@ -1,0 +1,34 @@
+package site
+
+import "time"
+
+// Default returns what a file that says nothing means.
+func Default() Config {
+	return Config{
+		LiveKit:  LiveKit{Via: ViaIngress},
+		Defaults: DefaultCamera(),
+		Admin:    Admin{Listen: "127.0.0.1:9920"},
+		Log:      Log{Level: LevelInfo, Format: FormatText},
+	}
+}
+
+// DefaultCamera returns a camera of which nothing is said.
+func DefaultCamera() Camera {
+	return Camera{
+		Enabled:   true,
+		Transport: TransportAuto,
+		Audio:     AudioAuto,
+		Hold:      Duration(15 * time.Second),
+		Stall:     Duration(5 * time.Second),
+		SEI:       SEIDrop,
+		OnLoss:    OnLossFreeze,
+	}
+}
+
+func (c Camera) clone() Camera {
+	if c.WHIP != nil {
+		whip := *c.WHIP
+		c.WHIP = &whip
+	}
+	return c
+}
