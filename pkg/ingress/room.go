@@ -1,0 +1,98 @@
+package ingress
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/livekit/protocol/livekit"
+)
+
+// Participant is one member of a room as LiveKit's RoomService sees it.
+type Participant struct {
+	Identity    string
+	SID         string
+	DisplayName string
+	// State is "joining", "joined", "active" or "disconnected"; only an active
+	// one has a working transport.
+	State string
+	// Kind is "standard", "ingress", "egress", "sip", "agent", ...
+	Kind       string
+	Metadata   string
+	Attributes map[string]string
+	JoinedAt   time.Time
+	Tracks     []Track
+}
+
+// Active tells whether the participant's transport works.
+func (p Participant) Active() bool { return p.State == "active" }
+
+// Publishes tells whether the participant has a track of kind "video" or "audio".
+func (p Participant) Publishes(kind string) bool {
+	for _, t := range p.Tracks {
+		if t.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// Track is one published track of a participant.
+type Track struct {
+	SID      string
+	Kind     string // "video", "audio" or "data"
+	Source   string // "camera", "microphone", "screen_share", ..., "unknown"
+	Name     string
+	MimeType string // "video/H264"
+	Width    uint32
+	Height   uint32
+	Muted    bool
+}
+
+// Participants lists who is in a room. A room that does not exist is empty.
+func (c *Client) Participants(ctx context.Context, room string) ([]Participant, error) {
+	resp, err := call(ctx, c, "ListParticipants", true, c.rooms.ListParticipants, &livekit.ListParticipantsRequest{Room: room})
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Participant, 0, len(resp.GetParticipants()))
+	for _, p := range resp.GetParticipants() {
+		list = append(list, participantOf(p))
+	}
+	return list, nil
+}
+
+// Participant asks for one member of a room; the error is ErrNotFound if it is
+// not there.
+func (c *Client) Participant(ctx context.Context, room, identity string) (Participant, error) {
+	p, err := call(ctx, c, "GetParticipant", true, c.rooms.GetParticipant,
+		&livekit.RoomParticipantIdentity{Room: room, Identity: identity})
+	if err != nil {
+		return Participant{}, err
+	}
+	return participantOf(p), nil
+}
+
+func participantOf(p *livekit.ParticipantInfo) Participant {
+	out := Participant{
+		Identity: p.GetIdentity(), SID: p.GetSid(), DisplayName: p.GetName(),
+		State:    strings.ToLower(p.GetState().String()),
+		Kind:     strings.ToLower(p.GetKind().String()),
+		Metadata: p.GetMetadata(), Attributes: p.GetAttributes(),
+	}
+	if s := p.GetJoinedAt(); s > 0 {
+		out.JoinedAt = time.Unix(s, 0)
+	}
+	for _, t := range p.GetTracks() {
+		out.Tracks = append(out.Tracks, Track{
+			SID: t.GetSid(), Kind: strings.ToLower(t.GetType().String()),
+			Source: strings.ToLower(t.GetSource().String()), Name: t.GetName(),
+			MimeType: t.GetMimeType(), Width: t.GetWidth(), Height: t.GetHeight(), Muted: t.GetMuted(),
+		})
+	}
+	return out
+}
