@@ -1,0 +1,147 @@
+package parts
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Browser is a headless Chromium with one page.
+type Browser struct {
+	t   testing.TB
+	ctx context.Context
+}
+
+// StartBrowser starts Chromium, able to play media from loopback addresses.
+func StartBrowser(t testing.TB) *Browser {
+	t.Helper()
+	path := installed(t, "chromium", "chromium-browser", "google-chrome")
+	log, err := os.Create(filepath.Join(ArtifactDir(t), "chromium.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox, // Chromium refuses to run as root with it
+		chromedp.DisableGPU,
+		chromedp.WindowSize(1280, 900),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+		chromedp.Flag("allow-loopback-in-peer-connection", true),
+		chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns,Translate"),
+		chromedp.CombinedOutput(log),
+		chromedp.WSURLReadTimeout(60*time.Second),
+	)
+	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, stop := chromedp.NewContext(allocator)
+	t.Cleanup(func() {
+		stop()
+		stopAllocator()
+		_ = log.Close()
+	})
+	if _, err := chromedp.Run(ctx, chromedp.Location()); err != nil {
+		t.Fatalf("start Chromium: %v", err)
+	}
+	return &Browser{t: t, ctx: ctx}
+}
+
+// run runs a browser action within limit.
+func run[T any](b *Browser, limit time.Duration, action chromedp.Action[T]) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
+	defer cancel()
+	return chromedp.Run(ctx, action)
+}
+
+// Open loads a page.
+func (b *Browser) Open(address string) {
+	b.t.Helper()
+	if _, err := run(b, 60*time.Second, chromedp.Navigate(address)); err != nil {
+		b.t.Fatalf("open page: %v", err)
+	}
+}
+
+// Eval runs a script in the page, waits for its promise and reads its value.
+func (b *Browser) Eval(script string, into any) error {
+	value, err := run(b, 20*time.Second, chromedp.Evaluate[[]byte](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(value, into)
+}
+
+// Screenshot returns a PNG of the page as it is on the screen.
+func (b *Browser) Screenshot() ([]byte, error) {
+	return run(b, 30*time.Second, chromedp.CaptureScreenshot())
+}
+
+//go:embed viewer.html
+var viewerPage []byte
+
+// Watched is what the viewer's page reports about one participant.
+type Watched struct {
+	Identity string `json:"identity"`
+	Name     string `json:"name"`
+	Video    *struct {
+		FramesDecoded int    `json:"framesDecoded"`
+		FramesDropped int    `json:"framesDropped"`
+		FrameWidth    int    `json:"frameWidth"`
+		FrameHeight   int    `json:"frameHeight"`
+		PacketsLost   int    `json:"packetsLost"`
+		FreezeCount   int    `json:"freezeCount"`
+		Codec         string `json:"codec"`
+	} `json:"video"`
+	Audio *struct {
+		PacketsReceived int     `json:"packetsReceived"`
+		Energy          float64 `json:"totalAudioEnergy"`
+		Codec           string  `json:"codec"`
+	} `json:"audio"`
+}
+
+// Watch opens a page that joins a room and plays every participant.
+func (b *Browser) Watch(l *LiveKit, room string) {
+	b.t.Helper()
+	bundle := cached(b.t, "js", "livekit-client-"+version(b.t, "LIVEKIT_CLIENT_VERSION"), "livekit-client.umd.js")
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(viewerPage)
+	})
+	mux.HandleFunc("GET /livekit-client.umd.js", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, bundle)
+	})
+	server := httptest.NewServer(mux)
+	b.t.Cleanup(server.Close)
+	// A fragment does not travel to the server, nor into its log.
+	b.Open(fmt.Sprintf("%s/#%s", server.URL, url.Values{
+		"url": {l.URL()}, "token": {l.ViewerToken(b.t, room, "browser")},
+	}.Encode()))
+}
+
+// Watched asks the page what it plays, by participant identity.
+func (b *Browser) Watched() (map[string]Watched, error) {
+	var report struct {
+		Error        string    `json:"error"`
+		Participants []Watched `json:"participants"`
+	}
+	if err := b.Eval("report()", &report); err != nil {
+		return nil, fmt.Errorf("ask the page: %w", err)
+	}
+	if report.Error != "" {
+		return nil, fmt.Errorf("the page says: %s", report.Error)
+	}
+	byIdentity := make(map[string]Watched)
+	for _, p := range report.Participants {
+		byIdentity[p.Identity] = p
+	}
+	return byIdentity, nil
+}

@@ -1,0 +1,126 @@
+package parts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// binary builds rtsp2whip, once for all tests. RTSP2WHIP_BIN names one that is
+// built already.
+var binary = sync.OnceValues(func() (string, error) {
+	if bin := os.Getenv("RTSP2WHIP_BIN"); bin != "" {
+		return filepath.Abs(bin)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(cache, "rtsp2whip", "e2e", "rtsp2whip")
+	cmd := exec.Command("go", "build", "-o", bin, "./cmd/rtsp2whip")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build rtsp2whip: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+// Binary is the path of the program under test.
+func Binary(t testing.TB) string {
+	t.Helper()
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// Gateway is a running `rtsp2whip run`.
+type Gateway struct {
+	*Process
+	adminPort int
+}
+
+// StartGateway runs a site's file. The file must leave out the admin section.
+func StartGateway(t testing.TB, name, site string) *Gateway {
+	t.Helper()
+	g := &Gateway{adminPort: FreePort(t)}
+	config := writeConfig(t, "site.yaml", fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort))
+	g.Process = Run(t, Command{Name: name, Path: Binary(t), Args: []string{"run", "-c", config}})
+	g.ready(20*time.Second, func() error { return getOK(g.url("/healthz")) })
+	return g
+}
+
+func (g *Gateway) url(path string) string {
+	return fmt.Sprintf("http://127.0.0.1:%d%s", g.adminPort, path)
+}
+
+// CameraStatus is what /api/cameras tells about a camera, as far as the tests
+// read it.
+type CameraStatus struct {
+	Name    string `json:"name"`
+	State   string `json:"state"`
+	Reason  string `json:"reason"`
+	Width   int    `json:"width"`
+	Height  int    `json:"height"`
+	Packets uint64 `json:"packets"`
+	Lost    uint64 `json:"lost"`
+	Nacked  uint64 `json:"nacked"`
+}
+
+// Cameras asks for the status of every camera, by name.
+func (g *Gateway) Cameras() (map[string]CameraStatus, error) {
+	var list []CameraStatus
+	if err := getJSON(g.url("/api/cameras"), &list); err != nil {
+		return nil, errors.Join(err, g.Alive())
+	}
+	byName := make(map[string]CameraStatus, len(list))
+	for _, c := range list {
+		byName[c.Name] = c
+	}
+	return byName, nil
+}
+
+// WaitLive returns once each of these cameras is live.
+func (g *Gateway) WaitLive(limit time.Duration, names ...string) {
+	g.t.Helper()
+	Eventually(g.t, limit, fmt.Sprintf("%v live", names), func() error {
+		cameras, err := g.Cameras()
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if c := cameras[name]; c.State != "live" {
+				return fmt.Errorf("%s is %q: %s", name, c.State, c.Reason)
+			}
+		}
+		return nil
+	})
+}
+
+// WaitState returns once a camera is in one of these states.
+func (g *Gateway) WaitState(limit time.Duration, name string, states ...string) {
+	g.t.Helper()
+	Eventually(g.t, limit, fmt.Sprintf("%s is one of %v", name, states), func() error {
+		cameras, err := g.Cameras()
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			if cameras[name].State == s {
+				return nil
+			}
+		}
+		return fmt.Errorf("it is %q: %s", cameras[name].State, cameras[name].Reason)
+	})
+}

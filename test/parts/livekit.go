@@ -1,0 +1,113 @@
+package parts
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/livekit/protocol/auth"
+	"github.com/livekit/protocol/livekit"
+	lksdk "github.com/livekit/server-sdk-go/v2"
+)
+
+// LiveKit is a livekit-server with keys of its own.
+type LiveKit struct {
+	*Process
+	Key, Secret string
+	port        int
+	redis       *Redis
+	ingressPort int
+}
+
+// StartLiveKit starts a livekit-server that needs nothing else.
+func StartLiveKit(t testing.TB) *LiveKit {
+	t.Helper()
+	return startLiveKit(t, nil)
+}
+
+// StartLiveKitWithIngress starts a livekit-server, and the Redis and the
+// Ingress that belong to it.
+func StartLiveKitWithIngress(t testing.TB) (*LiveKit, *Ingress) {
+	t.Helper()
+	l := startLiveKit(t, StartRedis(t))
+	return l, startIngress(t, l)
+}
+
+func startLiveKit(t testing.TB, redis *Redis) *LiveKit {
+	t.Helper()
+	l := &LiveKit{
+		Key: "key" + rand.Text()[:8], Secret: rand.Text() + rand.Text(),
+		port: FreePort(t), redis: redis, ingressPort: FreePort(t),
+	}
+	config := fmt.Sprintf(`
+port: %d
+bind_addresses: [127.0.0.1]
+keys:
+  %s: %s
+rtc:
+  udp_port: %d
+  tcp_port: 0
+  node_ip: 127.0.0.1
+  use_external_ip: false
+  enable_loopback_candidate: true
+  interfaces: {includes: [lo]}
+logging: {level: info}
+`, l.port, l.Key, l.Secret, FreePort(t))
+	if redis != nil {
+		config += fmt.Sprintf("redis: {address: %s}\ningress: {whip_base_url: \"http://127.0.0.1:%d/w\"}\n",
+			redis.address(), l.ingressPort)
+	}
+	l.Process = Run(t, Command{
+		Name: "livekit-server",
+		Path: cached(t, "bin", "livekit-server-"+version(t, "LIVEKIT_SERVER_VERSION")),
+		Args: []string{"--config", writeConfig(t, "livekit.yaml", config)},
+	})
+	l.WaitReady()
+	return l
+}
+
+// WaitReady returns once the server answers.
+func (l *LiveKit) WaitReady() {
+	l.t.Helper()
+	l.ready(30*time.Second, func() error { return getOK(l.HTTP()) })
+}
+
+// URL is the address that clients and rtsp2whip are given.
+func (l *LiveKit) URL() string { return fmt.Sprintf("ws://127.0.0.1:%d", l.port) }
+
+// HTTP is the address of the server's API.
+func (l *LiveKit) HTTP() string { return fmt.Sprintf("http://127.0.0.1:%d", l.port) }
+
+// ViewerToken lets its bearer see a room and publish nothing.
+func (l *LiveKit) ViewerToken(t testing.TB, room, identity string) string {
+	t.Helper()
+	yes, no := true, false
+	token, err := auth.NewAccessToken(l.Key, l.Secret).SetIdentity(identity).SetValidFor(time.Hour).
+		SetVideoGrant(&auth.VideoGrant{RoomJoin: true, Room: room, CanSubscribe: &yes, CanPublish: &no}).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+// Participants lists who is in a room.
+func (l *LiveKit) Participants(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
+	res, err := lksdk.NewRoomServiceClient(l.HTTP(), l.Key, l.Secret).
+		ListParticipants(ctx, &livekit.ListParticipantsRequest{Room: room})
+	if err != nil {
+		return nil, err
+	}
+	return res.Participants, nil
+}
+
+// Ingresses lists a room's ingresses.
+func (l *LiveKit) Ingresses(ctx context.Context, room string) ([]*livekit.IngressInfo, error) {
+	res, err := lksdk.NewIngressClient(l.HTTP(), l.Key, l.Secret).
+		ListIngress(ctx, &livekit.ListIngressRequest{RoomName: room})
+	if err != nil {
+		return nil, err
+	}
+	return res.Items, nil
+}

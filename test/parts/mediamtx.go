@@ -1,0 +1,75 @@
+package parts
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+)
+
+// MediaMTX is an RTSP server that cameras can be fed into, a WHIP server to
+// publish to, and the RTSP server to read that back from.
+type MediaMTX struct {
+	*Process
+	rtspPort, webrtcPort int
+}
+
+// StartMediaMTX starts a server that lets anyone publish and read any path.
+func StartMediaMTX(t testing.TB) *MediaMTX {
+	t.Helper()
+	m := &MediaMTX{rtspPort: FreePort(t), webrtcPort: FreePort(t)}
+	rtpPort := FreePortPair(t)
+	config := writeConfig(t, "mediamtx.yml", fmt.Sprintf(`
+logLevel: info
+rtspTransports: [udp, tcp]
+rtspAddress: 127.0.0.1:%d
+rtpAddress: 127.0.0.1:%d
+rtcpAddress: 127.0.0.1:%d
+webrtcAddress: 127.0.0.1:%d
+webrtcLocalUDPAddress: 127.0.0.1:%d
+webrtcIPsFromInterfaces: false
+webrtcAdditionalHosts: [127.0.0.1]
+rtmp: false
+hls: false
+srt: false
+moq: false
+paths:
+  all_others:
+`, m.rtspPort, rtpPort, rtpPort+1, m.webrtcPort, FreePort(t)))
+	m.Process = Run(t, Command{
+		Name: "mediamtx",
+		Path: cached(t, "bin", "mediamtx-"+version(t, "MEDIAMTX_VERSION")),
+		Args: []string{config},
+	})
+	m.WaitReady()
+	return m
+}
+
+// WaitReady returns once the server takes connections.
+func (m *MediaMTX) WaitReady() {
+	m.t.Helper()
+	m.ready(20*time.Second, func() error {
+		if err := dial(m.rtspPort); err != nil {
+			return err
+		}
+		return dial(m.webrtcPort)
+	})
+}
+
+// RTSP is the URL to publish a path to, or to read it from.
+func (m *MediaMTX) RTSP(path string) string {
+	return fmt.Sprintf("rtsp://127.0.0.1:%d/%s", m.rtspPort, path)
+}
+
+// WHIP is the WHIP endpoint of a path.
+func (m *MediaMTX) WHIP(path string) string {
+	return fmt.Sprintf("http://127.0.0.1:%d/%s/whip", m.webrtcPort, path)
+}
+
+func dial(port int) error {
+	c, err := net.DialTimeout("tcp4", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
