@@ -18,7 +18,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
 )
 
-//go:embed *.264 *.opus *.alaw *.ulaw *.aac
+//go:embed *.264 *.265 *.opus *.alaw *.ulaw *.aac
 var files embed.FS
 
 // Video is one clip: whole access units from an IDR to the last picture before

@@ -1,30 +1,163 @@
 package testdata
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
 
-func TestEveryClipParses(t *testing.T) {
-	for _, name := range Names() {
-		v, err := Clip(name)
+func TestClips(t *testing.T) {
+	for _, want := range []struct {
+		name, codec, profile  string
+		width, height, slices int
+		duration, gop         time.Duration
+	}{
+		{"1080p-high", "H264", "High", 1920, 1080, 1, 4 * time.Second, 2 * time.Second},
+		{"360p-baseline", "H264", "Baseline", 640, 360, 1, 4 * time.Second, 2 * time.Second},
+		{"360p-bframes", "H264", "Main", 640, 360, 1, 4 * time.Second, 2 * time.Second},
+		{"360p-high", "H264", "High", 640, 360, 1, 4 * time.Second, 2 * time.Second},
+		{"360p-longgop", "H264", "High", 640, 360, 1, 12 * time.Second, 12 * time.Second},
+		{"360p-main", "H264", "Main", 640, 360, 1, 4 * time.Second, 2 * time.Second},
+		{"360p-slices", "H264", "Main", 640, 360, 4, 4 * time.Second, 2 * time.Second},
+		{"720p-main", "H264", "Main", 1280, 720, 1, 4 * time.Second, 2 * time.Second},
+		{"h265", "H265", "", 320, 180, 1, 2 * time.Second, 2 * time.Second},
+	} {
+		v, err := Clip(want.name)
 		if err != nil {
-			t.Fatal(err)
+			t.Error(err)
+			continue
 		}
-		size, most := 0, 0
-		for _, au := range v.AccessUnits {
-			n := 0
-			for _, nalu := range au {
-				n += len(nalu)
+		if v.Codec != want.codec || v.Profile != want.profile || v.Width != want.width || v.Height != want.height ||
+			v.FPS != 25 || v.Duration() != want.duration {
+			t.Errorf("%s: %s %s %dx%d %d/s %v", want.name, v.Codec, v.Profile, v.Width, v.Height, v.FPS, v.Duration())
+		}
+		for i, unit := range v.AccessUnits {
+			atGOP := time.Duration(i)*time.Second/25%want.gop == 0
+			if v.KeyFrame(i) != atGOP {
+				t.Errorf("%s: access unit %d: key frame is %t", want.name, i, !atGOP)
 			}
-			size += n
-			most = max(most, n)
+			pictures, sets := 0, 0
+			for _, nalu := range unit {
+				if codecs[v.Codec].isPicture(nalu) {
+					pictures++
+				}
+				if codecs[v.Codec].isParameterSet(nalu) {
+					sets++
+				}
+			}
+			if wantSets := map[bool]int{true: len(v.ParameterSets)}[atGOP]; pictures != want.slices || sets != wantSets {
+				t.Errorf("%s: access unit %d has %d slices, %d parameter sets", want.name, i, pictures, sets)
+			}
 		}
-		t.Logf("%-14s %s %-8s %dx%d %d/s %3d units %v %4d kb/s, largest %d kB", name, v.Codec, v.Profile, v.Width, v.Height, v.FPS,
-			len(v.AccessUnits), v.Duration(), int(float64(size)*8/1000/v.Duration().Seconds()), most/1000)
 	}
-	for _, name := range AudioNames() {
-		s, err := Audio(name)
+}
+
+func TestNamesAndUnknownNames(t *testing.T) {
+	want := "1080p-high 360p-baseline 360p-bframes 360p-high 360p-longgop 360p-main 360p-slices 720p-main h265"
+	if got := strings.Join(Names(), " "); got != want {
+		t.Errorf("Names: %s", got)
+	}
+	if _, err := Clip("8k"); err == nil || !strings.Contains(err.Error(), "360p-baseline") {
+		t.Errorf("an unknown clip: %v", err)
+	}
+	if _, err := Audio("mp3"); err == nil || !strings.Contains(err.Error(), "opus") {
+		t.Errorf("an unknown sound: %v", err)
+	}
+}
+
+// TestReorder holds the B pictures' clip to IDR, then groups of P B B.
+func TestReorder(t *testing.T) {
+	v, err := Clip("360p-bframes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{0, 2, -1, -1, 2, -1, -1}; !slices.Equal(v.Reorder[:7], want) {
+		t.Errorf("starts %v, want %v", v.Reorder[:7], want)
+	}
+	shown := map[int]bool{}
+	for i, shift := range v.Reorder {
+		shown[i+shift] = true
+	}
+	if len(shown) != len(v.AccessUnits) || !shown[0] || !shown[len(v.AccessUnits)-1] {
+		t.Error("two pictures are shown at the same time")
+	}
+	plain, err := Clip("360p-main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(plain.Reorder, func(n int) bool { return n != 0 }) {
+		t.Error("a clip without B pictures is reordered")
+	}
+}
+
+func TestSounds(t *testing.T) {
+	for _, want := range []struct {
+		name                     string
+		clock, channels, samples int
+	}{{"aac", 16000, 1, 1024}, {"opus", 48000, 2, 960}, {"pcma", 8000, 1, 160}, {"pcmu", 8000, 1, 160}} {
+		s, err := Audio(want.name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if s.ClockRate != want.clock || s.Channels != want.channels || s.Samples != want.samples || (s.Config != nil) != (want.name == "aac") {
+			t.Errorf("%s: %+v", want.name, s)
+		}
+		if d := s.Duration(); d < 6*time.Second || d > 6*time.Second+100*time.Millisecond {
+			t.Errorf("%s lasts %v", want.name, d)
+		}
+	}
+}
+
+// TestSize keeps what every binary carries small.
+func TestSize(t *testing.T) {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total int64
+	for _, e := range entries {
+		st, err := e.Info()
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s %d/%d %d packets of %d, %v", name, s.ClockRate, s.Channels, len(s.Packets), s.Samples, s.Duration())
+		total += st.Size()
 	}
+	if total > 3<<20 {
+		t.Errorf("%d bytes are embedded, more than 3 MiB", total)
+	}
+}
+
+func FuzzAccessUnits(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x65, 0x88, 0, 0, 1, 0x41, 0x9a})
+	f.Add([]byte{0, 0, 1, 0x41, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, syntax := range codecs {
+			units := syntax.accessUnits(nalUnits(data))
+			syntax.reorder(units)
+			for _, unit := range units {
+				for _, nalu := range unit {
+					if len(nalu) == 0 {
+						t.Fatal("an empty NAL unit")
+					}
+				}
+			}
+		}
+	})
+}
+
+func FuzzOggPackets(f *testing.F) {
+	f.Add([]byte("OggS"))
+	f.Add(append(append([]byte("OggS"), make([]byte, 22)...), 1, 2, 'a', 'b'))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		packets, err := oggPackets(data)
+		size := 0
+		for _, p := range packets {
+			size += len(p)
+		}
+		if size > len(data) || err != nil && packets != nil {
+			t.Fatalf("%d bytes of packets out of %d; %v", size, len(data), err)
+		}
+	})
 }
