@@ -1,0 +1,205 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config says where and how to publish. Only Endpoint is needed.
+type Config struct {
+	// Endpoint is the URL of the WHIP endpoint, https or http. User info in it
+	// becomes HTTP basic authentication, unless there is a Token.
+	Endpoint string
+
+	// Token returns the bearer token, without the word "Bearer". It is called
+	// once for each request, so that tokens that expire can be made afresh. Nil,
+	// or an empty string, sends none.
+	Token func(context.Context) (string, error)
+
+	// TokenHosts are further host names that may see the token: targets of a
+	// redirect, or the host of the session URL. The endpoint's own host always
+	// may. A redirect never leads from https to http.
+	TokenHosts []string
+
+	// HTTPClient makes the requests; nil means one of this package's own, which
+	// keeps no connection open between requests. Its CheckRedirect is not used.
+	HTTPClient *http.Client
+
+	// UserAgent is a header for servers' logs. Keep browsers' names out of it:
+	// LiveKit changes its behaviour by them. Empty means "rtsp2whip".
+	UserAgent string
+
+	// UDPPorts is the range, both ends included, from which each session takes a
+	// port for its media. Zeros leave the choice to the system. A site needs as
+	// many ports as it has sessions, and some to spare for those being replaced.
+	UDPPorts [2]uint16
+
+	// Interfaces, if any, are the only network interfaces used for media.
+	Interfaces []string
+
+	// ICEServers are STUN and TURN servers. Without them no time is spent on
+	// gathering more than the host's own addresses, which is enough wherever the
+	// server's UDP port can be reached.
+	ICEServers []ICEServer
+
+	// RelayOnly sends media through a TURN server or not at all.
+	RelayOnly bool
+
+	// Loopback offers loopback addresses too. It is implied by an endpoint on a
+	// loopback address.
+	Loopback bool
+
+	// OnKeyFrameRequest is told when the server asks for a key frame, with the
+	// index of the track. It is called on the goroutine that reads RTCP, also
+	// before Publish has returned, and must not block. Requests are not
+	// coalesced: an SFU asks for each viewer that joins.
+	OnKeyFrameRequest func(track int)
+
+	// Logger gets this package's few messages at warning and information level,
+	// and those of the WebRTC library at debug level. Nil discards them.
+	Logger *slog.Logger
+
+	Timeouts Timeouts
+}
+
+// Timeouts bound the steps of a session; zero means the default.
+type Timeouts struct {
+	// HTTP bounds the POST with all its redirects. LiveKit's server may need 15 s
+	// for retries of its own before it answers. Default 25 s.
+	HTTP time.Duration
+	// Gather bounds the search for ICE candidates; what there is by then is
+	// offered. Default 2 s.
+	Gather time.Duration
+	// Connect bounds ICE and DTLS, from the answer on. Default 15 s.
+	Connect time.Duration
+	// Disconnect is how long the server may be silent, RTCP and ICE's keepalives
+	// included, before the session counts as lost. Keepalives come every 2 s.
+	// Default 5 s.
+	Disconnect time.Duration
+	// Delete bounds the DELETE that ends a session. Default 3 s.
+	Delete time.Duration
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	for _, f := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{
+		{&t.HTTP, 25 * time.Second},
+		{&t.Gather, 2 * time.Second},
+		{&t.Connect, 15 * time.Second},
+		{&t.Disconnect, 5 * time.Second},
+		{&t.Delete, 3 * time.Second},
+	} {
+		if *f.value <= 0 {
+			*f.value = f.def
+		}
+	}
+	return t
+}
+
+// StaticToken is a Config.Token for a token that never changes.
+func StaticToken(token string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return token, nil }
+}
+
+// Client publishes to one WHIP endpoint. It holds no connection and may be used
+// from many goroutines.
+type Client struct {
+	cfg      Config
+	endpoint *url.URL // without user info
+	userInfo *url.Userinfo
+	http     *http.Client
+	log      *slog.Logger
+}
+
+// New checks the configuration. It does no I/O.
+func New(cfg Config) (*Client, error) {
+	u, err := parseEndpoint(cfg.Endpoint)
+	if err != nil {
+		return nil, &Error{Op: "config", Err: err, slow: true, hint: "give the WHIP endpoint as a full https URL"}
+	}
+	lo, hi := cfg.UDPPorts[0], cfg.UDPPorts[1]
+	if (lo == 0) != (hi == 0) || lo > hi {
+		return nil, &Error{Op: "config", Err: fmt.Errorf("UDP ports %d-%d are not a range", lo, hi), slow: true,
+			hint: "give the lowest and the highest UDP port, or neither"}
+	}
+	if cfg.RelayOnly && len(cfg.ICEServers) == 0 {
+		return nil, &Error{Op: "config", Err: errors.New("relay only, but no ICE servers"), slow: true,
+			hint: "configure a TURN server or allow direct connections"}
+	}
+	cfg.Timeouts = cfg.Timeouts.withDefaults()
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "rtsp2whip"
+	}
+	c := &Client{cfg: cfg, userInfo: u.User, http: httpClient(cfg.HTTPClient), log: cfg.Logger}
+	u.User = nil
+	c.endpoint = u
+	c.cfg.Loopback = cfg.Loopback || isLoopback(u.Hostname())
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+// Plaintext tells whether the endpoint is plain http: the token and the DTLS
+// fingerprints then travel unprotected, and whoever calls may want to say so
+// (RFC 9725 section 5 demands https).
+func (c *Client) Plaintext() bool { return c.endpoint.Scheme == "http" }
+
+// Endpoint is the endpoint's URL in a form that is fit for a log.
+func (c *Client) Endpoint() string { return redactURL(c.endpoint) }
+
+func parseEndpoint(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		// url.Parse quotes its input, which may hold a key.
+		return nil, errors.New("the endpoint is not a URL")
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, fmt.Errorf("the endpoint's scheme is %q, not https or http", u.Scheme)
+	case u.Hostname() == "":
+		return nil, errors.New("the endpoint has no host")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// httpClient returns a client that never follows a redirect by itself: Go turns
+// a POST into a GET on 301, 302 and 303, and RFC 9725 section 4.5 rules them out.
+func httpClient(given *http.Client) *http.Client {
+	var c http.Client
+	if given != nil {
+		c = *given
+	} else {
+		// A session lasts for days and has two requests: an idle connection in
+		// between is no use, and after a change of address it is a dead one.
+		c.Transport = &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ExpectContinueTimeout: time.Second,
+			ForceAttemptHTTP2:     true,
+			DisableKeepAlives:     true,
+		}
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &c
+}

@@ -1,0 +1,305 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	sdpType      = "application/sdp"
+	maxBody      = 1 << 20  // bytes of an answer; LiveKit bounds offers alike
+	maxErrorBody = 64 << 10 // bytes of a body that is only shown
+	maxRedirects = 10
+)
+
+// response is what came back, with its body read as far as it is wanted.
+type response struct {
+	status    int
+	header    http.Header
+	body      []byte
+	url       *url.URL // of the request that was answered, after redirects
+	redacted  string   // url, fit for errors
+	withToken bool     // the last request carried credentials
+	secrets   []string // that an echo of the server's might contain
+}
+
+// do makes one request, following 307 and 308 with method and body as RFC 9725
+// section 4.5 wants. The response is returned beside an error of its body, since
+// a session may exist by then.
+func (c *Client) do(ctx context.Context, method string, target *url.URL, body string) (*response, error) {
+	auth, secrets, err := c.authorization(ctx)
+	if err != nil {
+		return nil, err
+	}
+	visited := map[string]bool{}
+	for hop := 0; ; hop++ {
+		if visited[target.String()] {
+			return nil, c.redirectError(method, target, 0, errors.New("redirects form a loop"))
+		}
+		visited[target.String()] = true
+		send := auth
+		if !c.mayHaveToken(target) {
+			send = ""
+		}
+		res, resErr := c.roundTrip(ctx, method, target, body, send)
+		if res == nil {
+			return nil, c.networkError(ctx, method, target, resErr)
+		}
+		res.withToken, res.secrets = send != "", secrets
+		if res.status < 300 || res.status > 399 {
+			return res, resErr
+		}
+		if target, err = c.redirect(method, target, res, hop); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// redirect returns the URL to go on with.
+func (c *Client) redirect(method string, from *url.URL, res *response, hop int) (*url.URL, error) {
+	fail := func(text string) error {
+		return c.redirectError(method, from, res.status, errors.New(text))
+	}
+	if res.status != http.StatusTemporaryRedirect && res.status != http.StatusPermanentRedirect {
+		return nil, fail("WHIP takes no other redirects than 307 and 308")
+	}
+	if hop >= maxRedirects {
+		return nil, fail("too many redirects")
+	}
+	location := res.header.Get("Location")
+	if location == "" {
+		return nil, fail("a redirect without Location")
+	}
+	to, err := from.Parse(location)
+	if err != nil || to.Hostname() == "" {
+		return nil, fail("the Location of the redirect is not a URL")
+	}
+	switch {
+	case to.Scheme != "https" && to.Scheme != "http":
+		return nil, fail("a redirect away from HTTP")
+	case from.Scheme == "https" && to.Scheme == "http":
+		return nil, fail("a redirect from https to http")
+	}
+	to.User, to.Fragment, to.RawFragment = nil, "", ""
+	return to, nil
+}
+
+func (c *Client) redirectError(method string, at *url.URL, status int, err error) *Error {
+	return &Error{Op: method, URL: redactURL(at), Status: status, Err: err, slow: true,
+		hint: "check the endpoint's URL; it has to lead to the WHIP server itself, not to a page or a login"}
+}
+
+// authorization returns the header's value, and the strings in it that must not
+// be shown.
+func (c *Client) authorization(ctx context.Context) (header string, secrets []string, err error) {
+	for _, s := range strings.Split(c.endpoint.Path, "/") {
+		if looksSecret(s) {
+			secrets = append(secrets, s)
+		}
+	}
+	if c.cfg.Token != nil {
+		token, err := c.cfg.Token(ctx)
+		if err != nil {
+			return "", nil, &Error{Op: "token", Err: err, hint: "check where the token comes from"}
+		}
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return "", nil, &Error{Op: "token", Err: errors.New("the token has characters that no token has"), slow: true,
+				hint: "look for a space, a line break or a quote in the token"}
+		}
+		if token != "" {
+			return "Bearer " + token, append(secrets, token), nil
+		}
+	}
+	if c.userInfo != nil {
+		password, _ := c.userInfo.Password()
+		req := http.Request{Header: http.Header{}}
+		req.SetBasicAuth(c.userInfo.Username(), password)
+		return req.Header.Get("Authorization"), append(secrets, password), nil
+	}
+	return "", secrets, nil
+}
+
+// mayHaveToken holds the credentials to the endpoint's host and those allowed.
+func (c *Client) mayHaveToken(u *url.URL) bool {
+	if c.endpoint.Scheme == "https" && u.Scheme != "https" {
+		return false
+	}
+	if strings.EqualFold(u.Hostname(), c.endpoint.Hostname()) {
+		return true
+	}
+	for _, h := range c.cfg.TokenHosts {
+		if strings.EqualFold(h, u.Hostname()) || strings.EqualFold(h, u.Host) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) roundTrip(ctx context.Context, method string, u *url.URL, body, auth string) (*response, error) {
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), reader)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	if body != "" {
+		req.Header.Set("Content-Type", sdpType)
+		req.Header.Set("Accept", sdpType)
+	}
+	if auth != "" {
+		req.Header.Set("Authorization", auth)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close() //nolint:errcheck // read only
+	limit := int64(maxErrorBody)
+	if res.StatusCode == http.StatusCreated {
+		limit = maxBody
+	}
+	content, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		content = content[:limit]
+		if res.StatusCode == http.StatusCreated {
+			err = fmt.Errorf("the answer is larger than %d bytes", limit)
+		}
+	}
+	r := &response{status: res.StatusCode, header: res.Header, body: content, url: u, redacted: redactURL(u)}
+	if err != nil {
+		return r, c.bodyError(ctx, method, r, err)
+	}
+	return r, nil
+}
+
+func (c *Client) bodyError(ctx context.Context, method string, r *response, err error) error {
+	if r.status != http.StatusCreated {
+		return nil // the status says enough
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return &Error{Op: method, URL: r.redacted, Status: r.status, Err: fmt.Errorf("reading the answer: %w", err)}
+}
+
+// postOffer sends the offer. A response that may stand for a session is returned
+// also beside an error.
+func (c *Client) postOffer(ctx context.Context, offer string) (*response, error) {
+	res, err := c.do(ctx, http.MethodPost, c.endpoint, offer)
+	if err != nil || res == nil {
+		return res, err
+	}
+	if res.status != http.StatusCreated {
+		return res, c.statusError(http.MethodPost, res)
+	}
+	fail := func(hint string, err error) error {
+		return &Error{Op: http.MethodPost, URL: res.redacted, Status: res.status, Err: err, slow: true, hint: hint}
+	}
+	if t := res.header.Get("Content-Type"); t != "" {
+		// A missing Content-Type is let pass if the body is an answer.
+		if mt, _, err := mime.ParseMediaType(t); err != nil || mt != sdpType {
+			return res, fail(hintNotWHIP, fmt.Errorf("the answer's type is %q, not %s", oneLine(t), sdpType))
+		}
+	}
+	if len(res.body) == 0 {
+		return res, fail(hintNotWHIP, errors.New("the answer is empty"))
+	}
+	if res.header.Get("Location") == "" {
+		return res, fail(hintNotWHIP, errors.New("no Location: the server did not name the session"))
+	}
+	if sessionURL(res) == nil {
+		return res, fail("the server's, or its proxy's, idea of its own public URL is wrong",
+			errors.New("the Location is no URL that can be used"))
+	}
+	return res, nil
+}
+
+// sessionURL returns the URL of the session that a response created, nil if there
+// is none. It is relative to the URL that answered (RFC 9110 section 10.2.2).
+func sessionURL(res *response) *url.URL {
+	location := res.header.Get("Location")
+	if res.status < 200 || res.status > 299 || location == "" {
+		return nil
+	}
+	u, err := res.url.Parse(location)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil
+	}
+	u.User, u.Fragment, u.RawFragment = nil, "", ""
+	if res.url.Scheme == "https" && u.Scheme == "http" {
+		if !strings.EqualFold(u.Hostname(), res.url.Hostname()) {
+			return nil
+		}
+		// A server behind a proxy that ends TLS takes itself for plain http. The
+		// way to it is the one that the POST took.
+		u.Scheme, u.Host = res.url.Scheme, res.url.Host
+	}
+	return u
+}
+
+// deleteSession ends the session at the server, once. 404 and 405 are as good as
+// success: there is nothing left, or the server ends sessions in another way.
+func (c *Client) deleteSession(ctx context.Context, session *url.URL) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Delete)
+	defer cancel()
+	res, err := c.do(ctx, http.MethodDelete, session, "")
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.URL != "" {
+			e.URL = sessionName(session)
+		}
+		return err
+	}
+	switch {
+	case res.status >= 200 && res.status <= 299, res.status == http.StatusNotFound,
+		res.status == http.StatusMethodNotAllowed, res.status == http.StatusGone:
+		return nil
+	}
+	e := c.statusError(http.MethodDelete, res)
+	e.URL = sessionName(session)
+	return e
+}
+
+// sessionName stands for a session URL in errors and logs. LiveKit puts the
+// stream key into the path, so no part of it is shown.
+func sessionName(u *url.URL) string { return u.Scheme + "://" + u.Host + "/***" }
+
+// retryAfter reads the header of that name: seconds or a date (RFC 9110 section
+// 10.2.3), at most maxRetryAfter.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	const maxRetryAfter = 10 * time.Minute
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if v == "" {
+		return 0
+	}
+	if strings.Trim(v, "0123456789") == "" {
+		v = strings.TrimLeft(v, "0")
+		if len(v) > 6 {
+			return maxRetryAfter
+		}
+		seconds := 0
+		for _, d := range v {
+			seconds = seconds*10 + int(d-'0')
+		}
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	// Both times by the server's clock, if it tells: ours may be wrong.
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, min(at.Sub(now), maxRetryAfter))
+}

@@ -1,0 +1,114 @@
+package whip
+
+import "time"
+
+// history keeps the packets of one track that were sent last, so that a NACK can
+// be answered. It holds a second of the stream: its memory starts small and
+// doubles whenever a second of packets did not fit, up to a bound. Putting a
+// packet in copies its payload and allocates nothing. It is not safe for
+// concurrent use.
+type history struct {
+	slots []slot // by sequence number
+	data  []byte // a ring; its size is a power of two
+	max   int
+	pos   uint64 // bytes written since the start, gaps at the ring's end included
+
+	windowStart time.Time // of the current second
+	windowBytes int
+}
+
+// slot is one packet: what the header needs beside SSRC and payload type, and
+// where the payload is.
+type slot struct {
+	at        uint64 // position in the stream of bytes
+	sentAgain time.Time
+	size      int
+	timestamp uint32
+	seq       uint16
+	marker    bool
+	used      bool
+}
+
+// packet is a kept packet.
+type packet struct {
+	payload   []byte
+	timestamp uint32
+	seq       uint16
+	marker    bool
+}
+
+const (
+	historySecond = time.Second
+	// resendGap is the least time between two retransmissions of one packet: a
+	// NACK that arrives twice, or by way of two viewers, is answered once.
+	resendGap = 10 * time.Millisecond
+)
+
+// newHistory returns a history of at most so many packets (a power of two, below
+// 2^15) and bytes; start and limit are powers of two.
+func newHistory(packets, start, limit int) *history {
+	return &history{slots: make([]slot, packets), data: make([]byte, start), max: limit}
+}
+
+// newVideoHistory keeps a second of 16 Mb/s in 2 MiB, and of 2,048 packets.
+func newVideoHistory() *history { return newHistory(2048, 128<<10, 2<<20) }
+
+// newAudioHistory keeps 5 s of packets of 20 ms.
+func newAudioHistory() *history { return newHistory(256, 32<<10, 64<<10) }
+
+func (h *history) put(seq uint16, timestamp uint32, marker bool, payload []byte, now time.Time) {
+	if len(payload) > len(h.data) {
+		return
+	}
+	if now.Sub(h.windowStart) >= historySecond {
+		h.windowStart, h.windowBytes = now, 0
+	}
+	h.windowBytes += len(payload)
+	if h.windowBytes > len(h.data) && len(h.data) < h.max {
+		h.grow()
+	}
+	size := uint64(len(h.data))
+	if used := h.pos % size; used+uint64(len(payload)) > size {
+		h.pos += size - used // a payload is kept in one piece
+	}
+	s := &h.slots[int(seq)&(len(h.slots)-1)]
+	*s = slot{at: h.pos, size: len(payload), timestamp: timestamp, seq: seq, marker: marker, used: true}
+	copy(h.data[h.pos%size:], payload)
+	h.pos += uint64(len(payload))
+}
+
+// grow doubles the memory and takes the packets along. A position modulo the new
+// size is the one modulo the old size or that plus the old size, so each payload
+// stays in one piece.
+func (h *history) grow() {
+	old := h.data
+	h.data = make([]byte, 2*len(old))
+	for i := range h.slots {
+		s := &h.slots[i]
+		if !s.used || h.pos-s.at > uint64(len(old)) {
+			s.used = false
+			continue
+		}
+		from := s.at % uint64(len(old))
+		copy(h.data[s.at%uint64(len(h.data)):], old[from:from+uint64(s.size)])
+	}
+}
+
+// get appends a packet's payload to buf. It reports false if the packet is not
+// there any more, never was, or has just been sent again.
+func (h *history) get(seq uint16, now time.Time, buf []byte) (packet, bool) {
+	s := &h.slots[int(seq)&(len(h.slots)-1)]
+	size := uint64(len(h.data))
+	if !s.used || s.seq != seq || h.pos-s.at > size {
+		return packet{}, false
+	}
+	if !s.sentAgain.IsZero() && now.Sub(s.sentAgain) < resendGap {
+		return packet{}, false
+	}
+	s.sentAgain = now
+	from := s.at % size
+	return packet{
+		payload:   append(buf, h.data[from:from+uint64(s.size)]...),
+		timestamp: s.timestamp, seq: s.seq, marker: s.marker,
+	}, true
+}

@@ -1,0 +1,191 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"log/slog"
+
+	"github.com/pion/webrtc/v4"
+)
+
+type logger = *slog.Logger
+
+// abandonedPost is how long a POST that nobody waits for any more may still take.
+// The server may have made a session by then, and only its response says which to
+// delete.
+const abandonedPost = 2 * time.Second
+
+// Publish offers the tracks to the endpoint and returns a session that is
+// connected: ICE and DTLS are up and WriteRTP sends. It blocks for as long as the
+// Timeouts allow, or until ctx ends; after that ctx means nothing to the session.
+// On an error nothing is left behind here, and a session that the server had made
+// has been deleted. The error is an *Error.
+func (c *Client) Publish(ctx context.Context, tracks []Track) (*Session, error) {
+	plan, err := planTracks(tracks)
+	if err != nil {
+		return nil, &Error{Op: "offer", Err: err, slow: true}
+	}
+	s, err := c.newSession(plan)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.establish(ctx, plan); err != nil {
+		// The DELETE must go out also when ctx is what ended.
+		s.tearDown(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	s.connected = time.Now()
+	for i, sender := range s.pc.GetSenders() {
+		s.readers.Add(1)
+		go s.readRTCP(s.tracks[i], sender)
+	}
+	go s.run()
+	return s, nil
+}
+
+// newSession opens the socket and makes the connection's parts.
+func (c *Client) newSession(plan []offeredTrack) (*Session, error) {
+	mux, err := openMux(c.cfg, pionLogs{c.log}.NewLogger("ice"))
+	if err != nil {
+		return nil, &Error{Op: "ICE", Err: err, hint: "check this machine's network interfaces and the configured UDP ports"}
+	}
+	s := &Session{
+		client: c, log: c.log, mux: mux, cname: newStreamID(),
+		stop: make(chan struct{}), done: make(chan struct{}), finished: make(chan struct{}),
+	}
+	for i, t := range plan {
+		s.tracks = append(s.tracks, newLocalTrack(i, t.kind, s.cname))
+	}
+	s.pc, err = c.newPeer(mux, plan, s.tracks)
+	if err != nil {
+		_ = mux.Close()
+		return nil, &Error{Op: "offer", Err: err, slow: true, hint: "check the configured ICE servers"}
+	}
+	s.states.watch(s.pc)
+	return s, nil
+}
+
+// establish goes through the steps of RFC 9725 section 4.2.
+func (s *Session) establish(ctx context.Context, plan []offeredTrack) error {
+	offer, err := s.gather(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := s.exchange(ctx, offer)
+	if err != nil {
+		return err
+	}
+	chosen, err := checkAnswer(answer, plan)
+	if err != nil {
+		return s.atEndpoint(err)
+	}
+	for i, t := range s.tracks {
+		t.chosen = chosen[i]
+	}
+	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+	if err != nil {
+		return s.atEndpoint(answerError("the answer cannot be used", err))
+	}
+	return s.connect(ctx, offer, answer)
+}
+
+// atEndpoint adds the URL to an error of the answer.
+func (s *Session) atEndpoint(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.URL == "" {
+		e.URL = s.client.Endpoint()
+	}
+	return err
+}
+
+// gather makes the offer, with all the candidates that are found in time: servers
+// that take no more of them later are common (LiveKit Ingress answers 422).
+func (s *Session) gather(ctx context.Context) (string, error) {
+	fail := func(err error) error {
+		return &Error{Op: "offer", Err: err}
+	}
+	offer, err := s.pc.CreateOffer(nil)
+	if err != nil {
+		return "", fail(err)
+	}
+	complete := webrtc.GatheringCompletePromise(s.pc)
+	if err := s.pc.SetLocalDescription(offer); err != nil {
+		return "", fail(err)
+	}
+	timeout := time.NewTimer(s.client.cfg.Timeouts.Gather)
+	defer timeout.Stop()
+	select {
+	case <-complete:
+	case <-timeout.C:
+		s.log.Info("whip: gathering of ICE candidates took too long, going on with those found")
+	case <-ctx.Done():
+		return "", fail(ctx.Err())
+	}
+	sdp := wireOffer(s.pc.LocalDescription().SDP)
+	if len(candidates(sdp)) == 0 {
+		e := &Error{Op: "ICE", Err: errors.New("no ICE candidates were found"),
+			hint: "check this machine's network interfaces"}
+		if s.client.cfg.RelayOnly {
+			e.hint = "no TURN server gave a relay address: check their URLs, user names and passwords"
+		}
+		return "", e
+	}
+	return sdp, nil
+}
+
+// exchange posts the offer. From the moment that the server names a session, its
+// URL is kept, so that it gets deleted whatever else is wrong.
+func (s *Session) exchange(ctx context.Context, offer string) (string, error) {
+	postCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.client.cfg.Timeouts.HTTP)
+	defer cancel()
+	stopWatch := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(abandonedPost)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-postCtx.Done():
+		}
+	})
+	defer stopWatch()
+	res, err := s.client.postOffer(postCtx, offer)
+	if res != nil {
+		s.url = sessionURL(res)
+		s.etag = res.header.Get("ETag")
+		s.iceServers = ParseICEServers(res.header.Values("Link"))
+	}
+	if ctx.Err() != nil {
+		return "", &Error{Op: "POST", URL: s.client.Endpoint(), Err: ctx.Err()}
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(res.body), nil
+}
+
+// connect waits for ICE and DTLS.
+func (s *Session) connect(ctx context.Context, offer, answer string) error {
+	limit := s.client.cfg.Timeouts.Connect
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	var cause error
+	select {
+	case <-s.states.connected:
+		return nil
+	case <-ctx.Done():
+		return &Error{Op: "ICE", URL: s.client.Endpoint(), Err: ctx.Err()}
+	case <-s.states.lost:
+		cause = errors.New("failed")
+	case <-timeout.C:
+		cause = fmt.Errorf("no connection within %v", limit)
+	}
+	if s.states.hadICE() {
+		return &Error{Op: "DTLS", URL: s.client.Endpoint(), Err: fmt.Errorf("handshake: %w", cause),
+			hint: "the media path is open but its encryption was not agreed on: look for a proxy that changes " +
+				"the SDP, and see the server's log"}
+	}
+	return s.iceError(offer, answer, cause)
+}

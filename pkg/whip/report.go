@@ -1,0 +1,78 @@
+package whip
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+)
+
+// ntpTime is a time as in RTCP (RFC 3550 section 4): seconds since 1900 in 32.32
+// bits fixed point.
+func ntpTime(t time.Time) uint64 {
+	const since1900 = 2208988800 // seconds from 1900 to 1970
+	seconds := uint64(t.Unix() + since1900)
+	fraction := uint64(t.Nanosecond()) << 32 / uint64(time.Second)
+	return seconds<<32 | fraction
+}
+
+// roundTrip is RFC 3550 section 6.4.1: arrival minus the last sender report minus
+// the delay since it, in the middle 32 bits of NTP time. It is 0 if the peer has
+// seen no sender report, or its numbers make no sense.
+func roundTrip(arrived time.Time, r rtcp.ReceptionReport) time.Duration {
+	if r.LastSenderReport == 0 {
+		return 0
+	}
+	units := uint32(ntpTime(arrived)>>16) - r.LastSenderReport - r.Delay
+	if units > 1<<31 { // negative: the clock was set, or rounding
+		return 0
+	}
+	if d := time.Duration(units) * time.Second >> 16; d < time.Minute {
+		return d
+	}
+	return 0
+}
+
+// sentLine is what a sender report needs to know about a track.
+type sentLine struct {
+	packets   uint32
+	octets    uint32
+	timestamp uint32    // of the newest access unit or audio frame
+	at        time.Time // when its first packet was sent
+}
+
+// count notes a packet. The pairing of RTP time and wall-clock time is taken at
+// the first packet of a timestamp, so that the time to send a large picture does
+// not move it.
+func (l *sentLine) count(timestamp uint32, size int, now time.Time) {
+	if l.packets == 0 || timestamp != l.timestamp {
+		l.timestamp, l.at = timestamp, now
+	}
+	l.packets++
+	l.octets += uint32(size) //nolint:gosec // wraps, as RFC 3550 section 6.4.1 has it
+}
+
+// report makes the sender report; ok is false while nothing has been sent.
+func (l *sentLine) report(ssrc, clockRate uint32, now time.Time) (sr *rtcp.SenderReport, ok bool) {
+	if l.packets == 0 {
+		return nil, false
+	}
+	elapsed := now.Sub(l.at)
+	ticks := uint64(elapsed/time.Second)*uint64(clockRate) +
+		uint64(elapsed%time.Second)*uint64(clockRate)/uint64(time.Second)
+	return &rtcp.SenderReport{
+		SSRC:        ssrc,
+		NTPTime:     ntpTime(now),
+		RTPTime:     l.timestamp + uint32(ticks), //nolint:gosec // modulo 2^32
+		PacketCount: l.packets,
+		OctetCount:  l.octets,
+	}, true
+}
+
+// sourceDescription carries the CNAME, which RFC 3550 section 6.1 wants in every
+// compound packet.
+func sourceDescription(ssrc uint32, cname string) *rtcp.SourceDescription {
+	return &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+		Source: ssrc,
+		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: cname}},
+	}}}
+}

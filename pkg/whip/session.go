@@ -1,0 +1,203 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+)
+
+// reportInterval is between two sender reports of a track. LiveKit and browsers
+// expect about one a second for video (RFC 3550 section 6.2 allows it by far).
+const reportInterval = time.Second
+
+// closeWait bounds the wait for the WebRTC library to close, beside the DELETE.
+const closeWait = 1500 * time.Millisecond
+
+// Session is a connected WHIP session. Its tracks are numbered as they were given
+// to Publish.
+type Session struct {
+	client *Client
+	log    logger
+	pc     *webrtc.PeerConnection
+	mux    ice.UDPMux
+	tracks []*localTrack
+	cname  string
+
+	// Set while the session is made, constant afterwards.
+	url        *url.URL // of the WHIP session; nil until there is one
+	iceServers []ICEServer
+	etag       string
+	connected  time.Time
+
+	states    states
+	rtt       atomic.Int64 // nanoseconds
+	malformed atomic.Uint64
+	ended     atomic.Bool
+
+	stop     chan struct{} // closed by the first Close
+	stopOnce sync.Once
+	closeCtx context.Context //nolint:containedctx // of the first Close, handed to run
+	done     chan struct{}   // the session is over, err is set
+	err      error
+	finished chan struct{} // all is cleaned up
+	readers  sync.WaitGroup
+}
+
+// Codec is what the answer chose for a track.
+func (s *Session) Codec(track int) Codec { return s.tracks[track].chosen.Codec }
+
+// ICEServers are those that the server recommended in Link headers. They are for
+// servers that cannot be reached directly.
+func (s *Session) ICEServers() []ICEServer { return append([]ICEServer(nil), s.iceServers...) }
+
+// WriteRTP sends one packet on a track, from any goroutine. The header's sequence
+// number, timestamp and marker are the caller's, with no extensions and no
+// padding; its SSRC and payload type are filled in. Neither header nor payload is
+// kept. A packet that the network refuses is lost without an error, as on any
+// network; an error means that the session is over.
+func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
+	if s.ended.Load() {
+		<-s.done
+		return s.err
+	}
+	if track < 0 || track >= len(s.tracks) {
+		return fmt.Errorf("no track %d in a session of %d", track, len(s.tracks))
+	}
+	return s.tracks[track].write(h, payload)
+}
+
+// Done is closed when the session is over, for whatever reason: Close, silence of
+// the server for Timeouts.Disconnect, or an end at the server's side. Call Close
+// all the same, to wait until everything is gone.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err is nil while the session lives, ErrClosed after Close, else the reason.
+func (s *Session) Err() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Close ends the session: RTCP BYE, one DELETE of the session URL, and the end of
+// the connection. It waits until all of this is done, which takes no longer than
+// Timeouts.Delete and two seconds; when ctx ends earlier, the DELETE is cut short
+// and the rest is not waited for. Closing again waits alike.
+func (s *Session) Close(ctx context.Context) error {
+	s.stopOnce.Do(func() {
+		s.closeCtx = ctx
+		close(s.stop)
+	})
+	select {
+	case <-s.finished:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("close session: %w", ctx.Err())
+	}
+}
+
+// run is the session's goroutine from the moment that it is connected.
+func (s *Session) run() {
+	ticker := time.NewTicker(reportInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.stop:
+			s.finish(s.closeCtx, ErrClosed)
+			return
+		case <-s.states.lost:
+			s.finish(context.Background(), s.states.reason(s))
+			return
+		case <-ticker.C:
+			s.sendReports()
+		}
+	}
+}
+
+// finish ends the session for the given reason.
+func (s *Session) finish(ctx context.Context, reason error) {
+	s.ended.Store(true)
+	s.err = reason
+	close(s.done)
+	if !errors.Is(reason, ErrClosed) {
+		s.log.Info("whip session lost", "error", reason)
+	}
+	s.tearDown(ctx)
+	close(s.finished)
+}
+
+// tearDown leaves nothing behind, neither here nor, if it can be helped, at the
+// server. It runs once in the life of a session, connected or not, and so the
+// DELETE is sent once.
+func (s *Session) tearDown(ctx context.Context) {
+	s.ended.Store(true)
+	s.sendBye()
+	if s.url != nil {
+		if err := s.client.deleteSession(ctx, s.url); err != nil {
+			s.log.Warn("whip session not deleted", "error", err)
+		}
+	}
+	s.closePeer()
+}
+
+// closePeer closes the connection and waits for its goroutines, within bounds.
+func (s *Session) closePeer() {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = s.pc.GracefulClose()
+		_ = s.mux.Close()
+		s.readers.Wait()
+	}()
+	t := time.NewTimer(closeWait)
+	defer t.Stop()
+	select {
+	case <-closed:
+	case <-t.C:
+		// A candidate stuck in a system call, at worst. The socket's end frees it.
+		_ = s.mux.Close()
+		s.log.Warn("webrtc connection slow to close")
+	}
+}
+
+// sendReports sends each track's sender report, with the CNAME as RFC 3550 section
+// 6.1 wants it.
+func (s *Session) sendReports() {
+	now := time.Now()
+	for _, t := range s.tracks {
+		t.mu.Lock()
+		sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
+		t.mu.Unlock()
+		if ok {
+			_ = s.pc.WriteRTCP([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname)})
+		}
+	}
+}
+
+// sendBye says that the tracks end (RFC 3550 section 6.6), last report included.
+func (s *Session) sendBye() {
+	if s.pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
+		return
+	}
+	now := time.Now()
+	for _, t := range s.tracks {
+		t.mu.Lock()
+		sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
+		t.mu.Unlock()
+		if ok {
+			bye := &rtcp.Goodbye{Sources: []uint32{t.ssrc}}
+			_ = s.pc.WriteRTCP([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname), bye})
+		}
+	}
+}

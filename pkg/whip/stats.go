@@ -1,0 +1,80 @@
+package whip
+
+import (
+	"net"
+	"strconv"
+	"time"
+)
+
+// Stats is a snapshot of a session.
+type Stats struct {
+	Tracks []TrackStats
+	// RTT is the round-trip time of the newest receiver report, 0 if unknown.
+	RTT time.Duration
+	// Pair is the path of the media, "192.0.2.1:40000 (host) -> 198.51.100.1:7885
+	// (host)"; empty if there is none.
+	Pair string
+	// Connected is when ICE and DTLS came up.
+	Connected time.Time
+	// MalformedRTCP counts what could not be read.
+	MalformedRTCP uint64
+}
+
+// TrackStats are the counts of one track since the session began.
+type TrackStats struct {
+	Kind  string
+	Codec string
+	SSRC  uint32
+
+	PacketsSent   uint64 // without retransmissions
+	BytesSent     uint64 // RTP headers and retransmissions included, SRTP's tag not
+	Nacked        uint64 // packets that the server asked for again
+	Retransmitted uint64 // of those, the ones that were still there
+	PLI, FIR      uint64 // requests for a key frame
+
+	// From the newest receiver report.
+	FractionLost       float64 // of the packets of its interval, 0 to 1
+	PacketsLost        int64   // since the start; negative if there were duplicates
+	Jitter             time.Duration
+	LastReceiverReport time.Time // zero if there was none
+}
+
+// Stats may be called at any time from any goroutine.
+func (s *Session) Stats() Stats {
+	st := Stats{
+		RTT:           time.Duration(s.rtt.Load()),
+		Pair:          s.pair(),
+		Connected:     s.connected,
+		MalformedRTCP: s.malformed.Load(),
+	}
+	for _, t := range s.tracks {
+		ts := TrackStats{
+			Kind: t.kind, Codec: t.chosen.Name, SSRC: t.ssrc,
+			PacketsSent: t.packetsSent.Load(), BytesSent: t.bytesSent.Load(),
+			Nacked: t.nacked.Load(), Retransmitted: t.retransmitted.Load(),
+			PLI: t.pli.Load(), FIR: t.fir.Load(),
+		}
+		if r := t.remote.Load(); r != nil {
+			ts.FractionLost, ts.PacketsLost = r.fractionLost, r.lost
+			ts.Jitter, ts.LastReceiverReport = r.jitter, r.at
+		}
+		st.Tracks = append(st.Tracks, ts)
+	}
+	return st
+}
+
+func (s *Session) pair() string {
+	senders := s.pc.GetSenders()
+	if len(senders) == 0 {
+		return ""
+	}
+	pair, err := senders[0].Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local == nil || pair.Remote == nil {
+		return ""
+	}
+	end := func(address string, port uint16, typ string) string {
+		return net.JoinHostPort(address, strconv.Itoa(int(port))) + " (" + typ + ")"
+	}
+	return end(pair.Local.Address, pair.Local.Port, pair.Local.Typ.String()) + " -> " +
+		end(pair.Remote.Address, pair.Remote.Port, pair.Remote.Typ.String())
+}
