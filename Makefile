@@ -1,0 +1,83 @@
+# rtsp2whip: `make help` lists what there is.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+FUZZTIME ?= 30s
+BENCH ?= .
+COUNT ?= 1
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The version is stamped below, so that a build needs no working git; a tree
+# that belongs to another user would fail without -buildvcs=false.
+BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
+
+# "./..." leaves out directories named testdata, and ours is a package.
+PACKAGES := ./... ./testdata
+
+# Each is a system that the program is for; vet compiles everything for it.
+PLATFORMS := darwin/arm64 windows/amd64 linux/arm
+
+.DEFAULT_GOAL := help
+.PHONY: build test race e2e e2e-full bench fuzz lint dist vuln clean help gcc
+
+build: ## Build the static program bin/rtsp2whip
+	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
+
+test: ## Run unit and integration tests; needs nothing but Go
+	CGO_ENABLED=0 go test $(PACKAGES)
+
+race: gcc ## Run the same tests under the race detector; needs a C compiler
+	CGO_ENABLED=1 go test -race $(PACKAGES)
+
+e2e: ## Run the tests against real servers and a browser (minutes; the first time builds the servers)
+	./test/setup.sh
+	cd test && go test -tags e2e -count=1 -timeout 15m ./...
+
+e2e-full: ## Run the long tests against real servers too (run by hand)
+	./test/setup.sh
+	cd test && go test -tags e2e,full -count=1 -timeout 120m -v ./...
+
+bench: ## Run the benchmarks; BENCH=regexp chooses, COUNT=10 feeds benchstat
+	CGO_ENABLED=0 go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES)
+
+fuzz: ## Fuzz every parser for FUZZTIME each (30s)
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal pkg testdata); do \
+		for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+			echo "== $$(dirname $$file) $$name"; \
+			CGO_ENABLED=0 go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; \
+	done
+
+lint: ## Check formatting, vet for every platform, staticcheck
+	@unformatted=$$(find . -name node_modules -prune -o -name .git -prune -o -name '*.go' -print | xargs gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
+	go vet $(PACKAGES)
+	cd test && go vet -tags e2e,full ./...
+	go tool staticcheck $(PACKAGES)
+	@set -e; for p in $(PLATFORMS); do \
+		echo "go vet for $$p"; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} GOARM=7 go vet $(PACKAGES); \
+	done
+
+dist: ## Cross-build for Linux on amd64, arm64 and armv7 into dist/, with checksums
+	rm -rf dist && mkdir -p dist
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(BUILD) -o dist/rtsp2whip-linux-amd64 ./cmd/rtsp2whip
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(BUILD) -o dist/rtsp2whip-linux-arm64 ./cmd/rtsp2whip
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o dist/rtsp2whip-linux-armv7 ./cmd/rtsp2whip
+	cd dist && sha256sum rtsp2whip-* > SHA256SUMS && cat SHA256SUMS
+
+vuln: ## Look for known vulnerabilities in what the program calls; asks vuln.go.dev
+	go run $(GOVULNCHECK) ./...
+
+clean: ## Remove bin/ and dist/
+	rm -rf bin dist
+
+help: ## List the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS="$$(printf '\t')" read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+
+# The race detector is the only thing here that needs C.
+gcc:
+	@command -v gcc >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo "make race needs gcc" >&2; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; \
+	}
