@@ -1,0 +1,59 @@
+//go:build unix
+
+package rtspsrc
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+)
+
+const canTryRead = true
+
+// tryRead reads without waiting; false sends the goroutine to sleep until the
+// socket is readable.
+func (in *inlet) tryRead(fd uintptr) bool {
+	for {
+		n, err := syscall.Read(int(fd), in.buf)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			in.onBlock()
+			return false
+		case err != nil:
+			in.tryN, in.tryErr = 0, os.NewSyscallError("read", err)
+			return true
+		}
+		in.tryN, in.tryErr = n, nil
+		return true
+	}
+}
+
+// tryRead reads a datagram without waiting, as inlet.tryRead does.
+func (in *datagramInlet) tryRead(fd uintptr) bool {
+	for {
+		n, from, err := syscall.Recvfrom(int(fd), in.tryBuf, 0)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case errors.Is(err, syscall.EAGAIN):
+			in.onBlock()
+			return false
+		case err != nil:
+			in.tryN, in.tryErr = 0, os.NewSyscallError("recvfrom", err)
+			return true
+		}
+		in.tryN, in.tryErr = n, nil
+		switch a := from.(type) {
+		case *syscall.SockaddrInet4:
+			in.tryFrom = &net.UDPAddr{IP: a.Addr[:], Port: a.Port}
+		case *syscall.SockaddrInet6:
+			in.tryFrom = &net.UDPAddr{IP: a.Addr[:], Port: a.Port}
+		default:
+			in.tryFrom = &net.UDPAddr{}
+		}
+		return true
+	}
+}

@@ -1,0 +1,270 @@
+package rtspsrc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+)
+
+// errSilent is UDP that brings nothing although the camera has answered PLAY.
+var errSilent = errors.New("no packet arrives over UDP")
+
+// Play sets up the given tracks, which are those of Tracks or some of them, and
+// starts them. It is called once; if it fails, the session is over. Over UDP it
+// returns only when the first packet has come, or TCP has replaced UDP.
+func (s *Session) Play(ctx context.Context, tracks []Track, h Handler) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	err := s.err
+	switch {
+	case err != nil:
+	case s.cause != nil:
+		err = &Error{Op: "play", URL: s.src.name, Err: ErrClosed}
+	case s.played:
+		err = &Error{Op: "play", URL: s.src.name, Err: errors.New("called twice")}
+	case len(tracks) == 0:
+		err = &Error{Op: "play", URL: s.src.name, Err: errors.New("no tracks given")}
+	}
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	s.played = true
+	s.cancelPlay = cancel
+	s.work.Add(1)
+	s.mu.Unlock()
+	defer s.work.Done()
+
+	if err := s.play(ctx, tracks, h); err != nil {
+		s.end(err)
+		s.finish(err) // no link may be left whose end would do it
+		return err
+	}
+	s.work.Add(1)
+	go s.watch()
+	return nil
+}
+
+// play tries one transport after the other.
+func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
+	s.mu.Lock()
+	l := s.link
+	s.mu.Unlock()
+	for {
+		err := s.start(ctx, l, tracks, h)
+		if err == nil {
+			s.protocol.Store(protocolName(l.proto))
+			s.src.learn(&l.proto)
+			return nil
+		}
+		next, ok := s.src.instead(l, err)
+		if !ok || ctx.Err() != nil {
+			return err
+		}
+		s.src.log.Warn("camera transport changed", "url", s.src.name,
+			"from", protocolName(l.proto), "to", protocolName(next), "reason", err.Error())
+		if l, err = s.exchange(ctx, l, next, tracks); err != nil {
+			return err
+		}
+	}
+}
+
+// instead names the transport to try after err. A transport that was asked for is
+// kept, except that UDP which brings nothing gives way to TCP.
+func (s *Source) instead(l *link, err error) (gortsplib.Protocol, bool) {
+	s.mu.Lock()
+	learned := s.learned != nil
+	s.learned = nil
+	s.mu.Unlock()
+	switch {
+	case l.proto == gortsplib.ProtocolUDP && errors.Is(err, errSilent):
+		// In auto mode UDP was only tried because the camera refuses TCP, unless
+		// that was long ago.
+		return gortsplib.ProtocolTCP, s.cfg.Transport == UDP || learned
+	case l.proto == gortsplib.ProtocolTCP && s.cfg.Transport == Auto && s.url.Scheme == "rtsp":
+		return gortsplib.ProtocolUDP, refusesTransport(err)
+	}
+	return 0, false
+}
+
+// refusesTransport reports that the camera wants another transport.
+func refusesTransport(err error) bool {
+	var e *Error
+	if errors.As(err, &e) && e.Op == "setup" {
+		switch e.Status {
+		case 461, 501, 551:
+			return true
+		}
+	}
+	var udp liberrors.ErrClientServerRequestedUDP
+	var noChannels liberrors.ErrClientTransportHeaderNoInterleavedIDs
+	return errors.As(err, &udp) || errors.As(err, &noChannels)
+}
+
+// exchange closes a link and opens another, one after the other: many cameras
+// have no more than one session to give.
+func (s *Session) exchange(ctx context.Context, old *link, proto gortsplib.Protocol, tracks []Track) (*link, error) {
+	s.mu.Lock()
+	s.link = nil
+	s.receivers = nil
+	s.mu.Unlock()
+	old.close()
+	l, err := s.src.describe(ctx, proto)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tracks {
+		if _, _, err := l.find(t); err != nil {
+			l.close()
+			return nil, l.fail("describe", err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.link = l
+	s.work.Add(1)
+	go s.follow(l)
+	return l, nil
+}
+
+// start sets up and plays the tracks on one link.
+func (s *Session) start(ctx context.Context, l *link, tracks []Track, h Handler) error {
+	step := "setup"
+	err := l.during(ctx, func() error {
+		receivers, err := s.setup(l, tracks, h)
+		if err != nil {
+			return err
+		}
+		step = "play"
+		s.mu.Lock()
+		s.receivers = receivers
+		s.mu.Unlock()
+		return l.twice(func() error {
+			_, err := l.client.Play(nil)
+			return err
+		})
+	})
+	if err != nil {
+		return l.fail(step, err)
+	}
+	if l.proto == gortsplib.ProtocolTCP {
+		return nil
+	}
+	t := time.NewTimer(s.src.cfg.UDPSilence)
+	defer t.Stop()
+	select {
+	case <-s.flowing:
+		return nil
+	case <-s.done:
+		return s.Err()
+	case <-ctx.Done():
+		return s.src.contextError("play", ctx.Err())
+	case <-t.C:
+		return l.fail("play", errSilent)
+	}
+}
+
+// setup sends SETUP for each track and hangs in the handler.
+func (s *Session) setup(l *link, tracks []Track, h Handler) ([]*receiver, error) {
+	if s.flowing == nil {
+		s.flowing = make(chan struct{})
+	}
+	var receivers []*receiver
+	for _, t := range tracks {
+		m, f, err := l.find(t)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.setup(m); err != nil {
+			return nil, err
+		}
+		r := newReceiver(l, m, t, s.started)
+		receivers = append(receivers, r)
+		l.client.OnPacketRTP(m, f, func(pkt *rtp.Packet) {
+			arrived := l.arrivedAt()
+			if r.count(pkt, arrived) {
+				s.firstPacket.Do(func() { close(s.flowing) })
+			}
+			h(t, pkt, arrived)
+		})
+		l.client.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(pkt, time.Now()) })
+	}
+	return receivers, nil
+}
+
+// find returns gortsplib's view of a track.
+func (l *link) find(t Track) (*description.Media, format.Format, error) {
+	if t.ID >= 0 && t.ID < len(l.desc.Medias) {
+		m := l.desc.Medias[t.ID]
+		for _, f := range m.Formats {
+			if f.PayloadType() == t.PayloadType && !m.IsBackChannel {
+				if h, ok := f.(*format.H264); ok {
+					// gortsplib refuses mode 0 over UDP; cameras declare it and send
+					// fragments all the same, and we only pass packets on.
+					h.PacketizationMode = max(h.PacketizationMode, 1)
+				}
+				return m, f, nil
+			}
+		}
+	}
+	return nil, nil, fmt.Errorf("the camera does not offer track %d (%s) any more", t.ID, t.Codec)
+}
+
+// setup sends SETUP for one media, with its control attribute read in another
+// way if the camera does not find the first.
+func (l *link) setup(m *description.Media) error {
+	original := m.Control
+	var first error
+	for _, control := range controls(original, l.desc.BaseURL) {
+		m.Control = control
+		if u, err := m.URL(l.desc.BaseURL); err != nil || u == nil {
+			continue // gortsplib would not survive it
+		}
+		err := l.twice(func() error {
+			_, err := l.client.Setup(l.desc.BaseURL, m, 0, 0)
+			return err
+		})
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+		if l.status != 404 || !errors.As(err, new(liberrors.ErrClientBadStatusCode)) {
+			return first
+		}
+	}
+	if first == nil {
+		first = fmt.Errorf("the track's control URL cannot be used")
+	}
+	return first
+}
+
+// controls returns the ways to read a control attribute: as gortsplib does, which
+// appends it to the base; and as RFC 3986 does, which replaces the last segment.
+func controls(control string, baseURL *base.URL) []string {
+	ways := []string{control}
+	if joined := joinControl(nil, baseURL, control); joined != "" && control != "" {
+		ways = append(ways, joined)
+	}
+	return ways
+}
+
+// twice repeats a request that failed only because the camera's nonce was old.
+func (l *link) twice(f func() error) error {
+	err := f()
+	if err != nil && l.again() {
+		err = f()
+	}
+	return err
+}

@@ -1,0 +1,123 @@
+package rtspsrc
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// teardownWait is how long we wait for the camera's answer to TEARDOWN. Closing
+// at once, with video still unread, resets the connection, and cameras that count
+// sessions may then never see the TEARDOWN.
+const teardownWait = 1200 * time.Millisecond
+
+// wire is the connection that gortsplib reads and writes: the inlet, or TLS over
+// it. It remembers how the camera's first answer began and sees a session off.
+type wire struct {
+	net.Conn
+
+	readMu sync.Mutex
+	tail   []byte // the last bytes read, while leaving
+
+	headMu sync.Mutex
+	head   []byte
+
+	eof       atomic.Bool // nothing more will come
+	leaving   atomic.Bool // TEARDOWN is on its way
+	gone      chan struct{}
+	goneOnce  sync.Once
+	closeOnce sync.Once
+	closeErr  error
+}
+
+func newWire(c net.Conn) *wire {
+	return &wire{Conn: c, gone: make(chan struct{})}
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	w.readMu.Lock()
+	defer w.readMu.Unlock()
+	n, err := w.Conn.Read(p)
+	if len(w.head) < headSize && n > 0 {
+		w.keepHead(p[:n])
+	}
+	if err != nil {
+		w.eof.Store(true)
+		w.sayGone()
+	} else if w.leaving.Load() {
+		w.tail = append(w.tail, p[:n]...)
+		if bytes.Contains(w.tail, []byte("RTSP/1.")) {
+			w.sayGone()
+		}
+		w.tail = append(w.tail[:0], w.tail[max(0, len(w.tail)-6):]...)
+	}
+	return n, err
+}
+
+func (w *wire) sayGone() { w.goneOnce.Do(func() { close(w.gone) }) }
+
+// headSize is how much of the camera's first bytes is kept.
+const headSize = 32
+
+func (w *wire) keepHead(p []byte) {
+	w.headMu.Lock()
+	defer w.headMu.Unlock()
+	w.head = append(w.head, p[:min(len(p), headSize-len(w.head))]...)
+}
+
+// firstBytes returns how the camera's first answer began.
+func (w *wire) firstBytes() []byte {
+	w.headMu.Lock()
+	defer w.headMu.Unlock()
+	return bytes.Clone(w.head)
+}
+
+// Write implements net.Conn. After a failed write nobody need be waited for.
+func (w *wire) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	if err != nil {
+		w.eof.Store(true)
+		w.sayGone()
+	}
+	return n, err
+}
+
+// leave is called when TEARDOWN is about to be written.
+func (w *wire) leave() { w.leaving.Store(true) }
+
+// Close implements net.Conn. After a TEARDOWN it first waits, within bounds, for
+// the camera's answer.
+func (w *wire) Close() error {
+	w.closeOnce.Do(func() {
+		var drained sync.WaitGroup
+		if w.leaving.Load() && !w.eof.Load() {
+			drained.Go(w.drain)
+			t := time.NewTimer(teardownWait)
+			select {
+			case <-w.gone:
+			case <-t.C:
+			}
+			t.Stop()
+		}
+		w.closeErr = w.Conn.Close()
+		drained.Wait()
+	})
+	return w.closeErr
+}
+
+// drain reads until the camera has answered; gortsplib's reader may have stopped.
+func (w *wire) drain() {
+	buf := make([]byte, 4096)
+	for {
+		select {
+		case <-w.gone:
+			return
+		default:
+		}
+		if _, err := w.Read(buf); err != nil {
+			return
+		}
+	}
+}
