@@ -3,6 +3,7 @@ package rtspsrc
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -10,9 +11,14 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 )
 
-// dialog is what was said on one connection. gortsplib calls back from a single
-// goroutine and has it at rest when its methods return, which is when it is read.
+// dialog is what was said on one connection.
 type dialog struct {
+	mu sync.Mutex
+	said
+}
+
+// said is the dialog so far.
+type said struct {
 	method     base.Method // of the last request
 	authSent   bool        // the last request carried credentials
 	accepted   bool        // the camera has accepted our credentials once
@@ -25,6 +31,8 @@ type dialog struct {
 
 // onRequest runs before a request is written.
 func (l *link) onRequest(req *base.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.method = req.Method
 	if l.fresh != nil {
 		// gortsplib keeps the first nonce for the connection's life.
@@ -40,6 +48,8 @@ func (l *link) onRequest(req *base.Request) {
 
 // onResponse runs before a response is interpreted and may change it.
 func (l *link) onResponse(res *base.Response) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if res.Header == nil {
 		res.Header = base.Header{}
 	}
@@ -97,7 +107,15 @@ func (l *link) onUnauthorized(res *base.Response) {
 // again reports that the request which just failed is worth one repetition on
 // the same connection: the camera wanted a newer nonce.
 func (l *link) again() bool {
-	return l.status == 401 && l.fresh != nil && (l.accepted || l.stale)
+	d := l.soFar()
+	return d.status == 401 && d.fresh != nil && (d.accepted || d.stale)
+}
+
+// soFar returns what was said until now.
+func (l *link) soFar() said {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.said
 }
 
 func optionsUnknown(status int) bool {

@@ -3,6 +3,7 @@ package rtspsrc
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,7 @@ import (
 	"os"
 	"strings"
 
-	"crypto/tls"
-
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 )
 
@@ -28,11 +28,16 @@ func (l *link) fail(op string, err error) *Error {
 		e.Op, e.Err = step.op, step.err
 	}
 	var bad liberrors.ErrClientBadStatusCode
+	if errors.As(err, new(liberrors.ErrClientAuthSetup)) { // no method that we know
+		bad.Code = base.StatusUnauthorized
+		err = bad
+	}
 	if errors.As(err, &bad) {
+		d := l.soFar()
 		e.Status = int(bad.Code)
 		e.Err = statusError{code: int(bad.Code), text: bad.Message}
-		e.retryAfter = l.retryAfter
-		l.explainStatus(e)
+		e.retryAfter = d.retryAfter
+		l.explainStatus(e, d)
 		return e
 	}
 	if op == "describe" && l.notRTSP(e, err) {
@@ -71,14 +76,14 @@ func (l *link) notRTSP(e *Error, err error) bool {
 }
 
 // explainStatus adds what a camera's refusal means.
-func (l *link) explainStatus(e *Error) {
+func (l *link) explainStatus(e *Error, d said) {
 	switch e.Status {
 	case 401:
 		switch {
-		case l.accepted: // they were right a moment ago: the nonce has expired
+		case d.accepted: // they were right a moment ago: the nonce has expired
 		case l.url.User == nil:
 			e.hint, e.slow = "The camera wants a user name and a password: configure them.", true
-		case l.foreign && !l.authSent:
+		case l.foreign && !d.authSent:
 			e.hint, e.slow = "The camera redirects to a host that wants the password in the clear: configure that host's URL itself.", true
 		default:
 			e.hint, e.slow = "The camera refuses this user name or password: correct them soon, cameras lock accounts after a few wrong tries.", true

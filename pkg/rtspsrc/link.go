@@ -30,21 +30,24 @@ type link struct {
 
 	closeOnce sync.Once
 
-	dialog // written by gortsplib's goroutine, read after its calls have returned
+	dialog
 }
 
 // newLink prepares a connection to u; nothing is sent yet.
 func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*link, error) {
 	l := &link{src: s, url: u, proto: proto, foreign: foreign}
 	l.client = &gortsplib.Client{
-		Scheme:        u.Scheme,
-		Host:          u.Host,
-		ReadTimeout:   s.cfg.RequestTimeout,
-		WriteTimeout:  s.cfg.RequestTimeout,
-		Protocol:      &l.proto,
-		UserAgent:     s.cfg.UserAgent,
+		Scheme:       u.Scheme,
+		Host:         u.Host,
+		ReadTimeout:  s.cfg.RequestTimeout,
+		WriteTimeout: s.cfg.RequestTimeout,
+		Protocol:     &l.proto,
+		UserAgent:    s.cfg.UserAgent,
+		// Many cameras name no ports, or send from others than they name.
 		AnyPortEnable: true,
-		DialContext:   l.dial,
+		// gortsplib must not give up before Play does.
+		InitialUDPReadTimeout: s.cfg.UDPSilence + 5*time.Second,
+		DialContext:           l.dial,
 		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return l.dialTLS(ctx, network, addr)
 		},

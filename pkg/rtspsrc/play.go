@@ -64,7 +64,7 @@ func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
 		err := s.start(ctx, l, tracks, h)
 		if err == nil {
 			s.protocol.Store(protocolName(l.proto))
-			s.src.learn(&l.proto)
+			s.src.learn(l.proto)
 			return nil
 		}
 		next, ok := s.src.instead(l, err)
@@ -83,8 +83,8 @@ func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
 // kept, except that UDP which brings nothing gives way to TCP.
 func (s *Source) instead(l *link, err error) (gortsplib.Protocol, bool) {
 	s.mu.Lock()
-	learned := s.learned != nil
-	s.learned = nil
+	learned := s.learned
+	s.learned = false
 	s.mu.Unlock()
 	switch {
 	case l.proto == gortsplib.ProtocolUDP && errors.Is(err, errSilent):
@@ -240,7 +240,7 @@ func (l *link) setup(m *description.Media) error {
 		if first == nil {
 			first = err
 		}
-		if l.status != 404 || !errors.As(err, new(liberrors.ErrClientBadStatusCode)) {
+		if l.soFar().status != 404 || !errors.As(err, new(liberrors.ErrClientBadStatusCode)) {
 			return first
 		}
 	}

@@ -28,7 +28,8 @@ type Source struct {
 	undecodable atomic.Uint64
 
 	mu      sync.Mutex
-	learned *gortsplib.Protocol // the transport that worked last
+	learned bool // proto worked last time
+	proto   gortsplib.Protocol
 }
 
 // New checks the configuration. It does no I/O.
@@ -132,11 +133,11 @@ func (s *Source) describe(ctx context.Context, proto gortsplib.Protocol) (*link,
 			return l, nil
 		}
 		l.close()
-		failure := l.fail("describe", err)
-		if l.location == "" || failure.Status < 301 || failure.Status > 305 {
+		failure, location := l.fail("describe", err), l.soFar().location
+		if location == "" || failure.Status < 301 || failure.Status > 305 {
 			return nil, failure
 		}
-		next, err := s.redirect(u, l.location)
+		next, err := s.redirect(u, location)
 		if err == nil && hop >= maxRedirects {
 			err = fmt.Errorf("more than %d redirects", maxRedirects)
 		}
@@ -177,19 +178,19 @@ func (s *Source) first() gortsplib.Protocol {
 	switch {
 	case s.cfg.Transport == Multicast:
 		return gortsplib.ProtocolUDPMulticast
-	case s.learned != nil:
-		return *s.learned
+	case s.learned:
+		return s.proto
 	case s.cfg.Transport == UDP:
 		return gortsplib.ProtocolUDP
 	}
 	return gortsplib.ProtocolTCP
 }
 
-// learn remembers the transport that brought packets; nil forgets it.
-func (s *Source) learn(p *gortsplib.Protocol) {
+// learn remembers the transport that the camera accepts.
+func (s *Source) learn(p gortsplib.Protocol) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.learned = p
+	s.learned, s.proto = true, p
 }
 
 // contextError is the error of a call that its context has ended.
