@@ -1,0 +1,112 @@
+package repack
+
+// What a loss costs. Within an access unit it costs the rest of that unit. If
+// that was a reference picture, everything up to the next key frame may refer to
+// it. Whole access units that are missing are found out by frame_num, which
+// counts reference pictures (ITU-T H.264, section 7.4.3): if the next picture
+// carries on from the last reference picture that was sent, nothing but
+// non-reference pictures is missing.
+
+// lose handles missing packets before the one in hand; same says whether that
+// one has the timestamp of the access unit under way.
+func (r *H264) lose(same bool) {
+	au := &r.au
+	r.unit.open = false
+	switch {
+	case same && au.closed:
+		return // nothing of the picture can be missing behind its last packet
+	case au.started && !au.closed:
+		r.damage()
+	case same && !au.damaged:
+		r.headLost = true
+	}
+	if !same {
+		r.headLost, r.suspect = true, true
+	}
+}
+
+// renumbered handles a new numbering: whether packets are missing shows only
+// where it begins amid something.
+func (r *H264) renumbered(same bool) {
+	if r.unit.open || same && r.au.started && !r.au.closed {
+		r.lose(same)
+	} else if !same {
+		r.suspect = true
+	}
+}
+
+// orphan handles a part of a NAL unit whose rest is missing.
+func (r *H264) orphan(header byte) {
+	if r.kindOf(header) != kindSlice {
+		r.shared.dropped.Add(1)
+		return
+	}
+	r.kept = true
+	au := &r.au
+	if au.closed || au.damaged || au.skipped {
+		return
+	}
+	if !au.started {
+		au.ref = header&refMask != 0
+	}
+	r.headLost = false
+	r.damage()
+}
+
+// damage gives up the access unit under way: what is sent of it stays without
+// marker, so that no receiver takes it for a picture.
+func (r *H264) damage() {
+	au := &r.au
+	if au.damaged {
+		return
+	}
+	au.damaged = true
+	r.out.abandon()
+	if !r.joined {
+		return // came in the middle of a picture: not a loss
+	}
+	r.shared.damaged.Add(1)
+	if au.ref {
+		r.breakReferences()
+	}
+}
+
+// intact says whether the picture that begins can be sent as far as losses
+// before it are concerned, and finds out what they cost.
+func (r *H264) intact(sh sliceHeader) bool {
+	au := &r.au
+	if r.headLost {
+		r.headLost = false
+		if !sh.ok || sh.firstMB != 0 {
+			r.damage()
+			return false
+		}
+	}
+	if au.idr {
+		r.broken, r.suspect = false, false
+		return true
+	}
+	if r.suspect {
+		r.suspect = false
+		if !r.follows(sh) {
+			r.breakReferences()
+		}
+	}
+	return true
+}
+
+// follows says whether a picture is known to come right behind the last
+// reference picture that was sent, non-reference pictures aside.
+func (r *H264) follows(sh sliceHeader) bool {
+	return r.lastRefOK && sh.frameNumOK && sh.frameNum == (r.lastRef+1)&(1<<sh.info.frameNumBits-1)
+}
+
+func (r *H264) breakReferences() {
+	r.broken = true
+	r.updateNeed()
+}
+
+// updateNeed makes known whether a key frame is needed.
+func (r *H264) updateNeed() {
+	r.shared.needKey.Store(!r.keyed || r.broken || r.wantKey)
+}

@@ -1,0 +1,250 @@
+package repack
+
+import "time"
+
+// trustAfter is how many access units in a row must end with their marker
+// before markers are believed again.
+const trustAfter = 250
+
+// accessUnit is the picture under way: what shares one timestamp.
+type accessUnit struct {
+	open    bool   // a packet with this timestamp has come
+	in      uint32 // the camera's timestamp
+	again   bool   // a second picture with the same timestamp
+	started bool   // a slice was accepted, and the outgoing timestamp set
+	damaged bool   // the rest is not sent
+	skipped bool   // not sent: waiting for a key frame
+	closed  bool   // its last packet was sent, with the marker
+	done    bool   // counted as complete
+	ref     bool   // a reference picture (nal_ref_idc)
+	idr     bool
+	sets    bool // parameter sets were sent
+
+	began      time.Time
+	frameNum   uint32
+	frameNumOK bool
+
+	marked bool // the newest slice ended with a marker
+	wrong  bool // a slice followed a marker
+}
+
+// beginSlice is called with the beginning of each slice. It opens the picture
+// if this is its first one, and reports whether the slice is sent.
+func (r *H264) beginSlice(header byte, head []byte) bool {
+	var sh sliceHeader
+	if t := header & typeMask; t == nalSlice || t == nalDataA || t == nalIDR {
+		sh = r.sets.slice(head)
+	}
+	au := &r.au
+	if au.closed {
+		r.afterMarker(sh)
+	}
+	if au.marked {
+		au.marked, au.wrong = false, true
+	}
+	if au.damaged || au.skipped {
+		return false
+	}
+	if !au.started && !r.beginPicture(header, sh) {
+		return false
+	}
+	if header&typeMask == nalIDR && !au.sets {
+		r.sendSets()
+	}
+	r.inspectSlice(header, sh)
+	return true
+}
+
+// afterMarker handles a slice after the marker of its access unit: either the
+// marker lied, or the timestamp does and this is another picture.
+func (r *H264) afterMarker(sh sliceHeader) {
+	if sh.ok && sh.firstMB == 0 {
+		in := r.au.in
+		r.finish()
+		r.au = accessUnit{open: true, in: in, again: true}
+		return
+	}
+	r.distrust()
+	r.au.closed = false
+	if r.au.ref {
+		// The receiver has shown half a picture, and pictures will refer to it.
+		r.wantKey = true
+		r.updateNeed()
+	}
+}
+
+// beginPicture opens the access unit for sending. It returns false if it is not
+// to be sent.
+func (r *H264) beginPicture(header byte, sh sliceHeader) bool {
+	au := &r.au
+	au.ref = header&refMask != 0
+	au.idr = header&typeMask == nalIDR
+	au.began = r.now
+	au.frameNum, au.frameNumOK = sh.frameNum, sh.frameNumOK
+	r.inspectPicture()
+	if !r.intact(sh) {
+		return false
+	}
+	r.joined = true
+	if r.broken && r.keyed && r.cfg.OnLoss == Freeze {
+		au.skipped = true
+		r.shared.skipped.Add(1)
+		return false
+	}
+	au.started = true
+	if au.again {
+		r.out.ts = r.line.next(au.in, r.now)
+	} else {
+		r.out.ts = r.line.Timestamp(au.in, r.now)
+	}
+	if au.idr {
+		r.sendSets()
+	}
+	r.sendLeads()
+	return true
+}
+
+// sendSets sends the parameter sets, before a key frame's first slice.
+func (r *H264) sendSets() {
+	list, complete := r.sets.all()
+	r.au.sets = true
+	r.setProblem(problemNoSets, !complete)
+	r.setProblem(problemBigSets, !r.out.aggregate(list))
+	if !complete {
+		r.au.idr = false // no receiver can start here
+	}
+}
+
+// lead takes a unit that belongs before the slices that follow it.
+func (r *H264) lead(u []byte) {
+	r.inspectSEI(u)
+	au := &r.au
+	switch {
+	case au.closed || au.damaged || au.skipped:
+		r.shared.dropped.Add(1)
+	case au.started:
+		r.kept = true
+		r.out.whole(u)
+		r.out.keep() // u may be in a buffer of ours that is used again
+	case len(u) >= 1<<16 || len(r.leads)+len(u) > maxLeads:
+		r.shared.dropped.Add(1)
+	default:
+		r.leads = append(r.leads, byte(len(u)>>8), byte(len(u)))
+		r.leads = append(r.leads, u...)
+	}
+}
+
+func (r *H264) sendLeads() {
+	for b := r.leads; len(b) > 0; {
+		size := int(b[0])<<8 | int(b[1])
+		r.out.whole(b[2 : 2+size])
+		b = b[2+size:]
+	}
+	r.out.keep()
+	r.leads = r.leads[:0]
+}
+
+// marker handles the marker of a packet, after its payload. Only one behind a
+// slice is believed: on parameter sets and on what is dropped, markers say
+// nothing about the picture.
+func (r *H264) marker() {
+	if !r.kept {
+		return
+	}
+	if r.unit.open {
+		r.distrust() // amid a NAL unit
+		return
+	}
+	au := &r.au
+	au.marked = true
+	if r.lying {
+		return
+	}
+	au.closed = true
+	if au.started && !au.damaged {
+		r.out.flush(true)
+		r.complete()
+	}
+}
+
+// distrust stops believing markers: from now on the last packet of each access
+// unit is held back until the next timestamp.
+func (r *H264) distrust() {
+	r.lying, r.honest = true, 0
+}
+
+// finish ends the access unit under way, since another one begins.
+func (r *H264) finish() {
+	au := &r.au
+	if au.started && !au.damaged {
+		if !au.closed {
+			r.out.flush(true)
+		}
+		r.complete()
+	}
+	r.out.abandon()
+	r.leads = r.leads[:0]
+	if !r.lying || !au.started || au.damaged {
+		return
+	}
+	if !au.marked || au.wrong {
+		r.honest = 0
+	} else if r.honest++; r.honest >= trustAfter {
+		r.lying = false
+	}
+}
+
+// complete accounts for an access unit that was sent in full.
+func (r *H264) complete() {
+	au := &r.au
+	if au.done {
+		return
+	}
+	au.done = true
+	r.shared.units.Add(1)
+	if au.ref {
+		r.lastRef, r.lastRefOK = au.frameNum, au.frameNumOK
+	}
+	if !au.idr {
+		return
+	}
+	r.keyed, r.wantKey = true, false
+	r.updateNeed()
+	r.setProblem(problemLongGOP, !r.since.IsZero() && au.began.Sub(r.since) > keyFramePatience)
+	r.setProblem(problemNoKeyFrame|problemRefresh, false)
+	r.since = au.began
+	r.publishKeyFrame(au.began)
+}
+
+// inspectSlice looks for what receivers cannot show.
+func (r *H264) inspectSlice(header byte, sh sliceHeader) {
+	if t := header & typeMask; t >= nalDataA && t <= nalDataC {
+		r.setProblem(problemPartitioned, true)
+	}
+	const sliceB = 1
+	if sh.ok && sh.typ == sliceB && header&typeMask != nalIDR && (sh.info == nil || sh.info.Reordering) {
+		r.setProblem(problemBFrames, true)
+	}
+}
+
+// inspectPicture looks at the picture that begins: how long ago the last key
+// frame was, and whether timestamps go back as they do with B-frames.
+func (r *H264) inspectPicture() {
+	if r.since.IsZero() {
+		r.since, r.lastTS = r.now, r.au.in
+	}
+	if !r.au.idr && r.now.Sub(r.since) > keyFramePatience {
+		r.setProblem(problemNoKeyFrame, !r.refreshes)
+		r.setProblem(problemRefresh, r.refreshes)
+	}
+	back := int64(int32(r.lastTS - r.au.in))
+	r.lastTS = r.au.in
+	if back <= 0 || back > r.line.ticks(reorderWindow) || !r.sets.lastInfo.Reordering {
+		return
+	}
+	// Once may be a clock that was set; B-frames do it with every group.
+	const proof = 3
+	if r.backSteps++; r.backSteps >= proof {
+		r.setProblem(problemBFrames, true)
+	}
+}
