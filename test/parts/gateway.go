@@ -68,14 +68,19 @@ func (g *Gateway) url(path string) string {
 // CameraStatus is what /api/cameras tells about a camera, as far as the tests
 // read it.
 type CameraStatus struct {
-	Name    string `json:"name"`
-	State   string `json:"state"`
-	Reason  string `json:"reason"`
-	Width   int    `json:"width"`
-	Height  int    `json:"height"`
-	Packets uint64 `json:"packets"`
-	Lost    uint64 `json:"lost"`
-	Nacked  uint64 `json:"nacked"`
+	Name      string `json:"name"`
+	State     string `json:"state"`
+	Reason    string `json:"reason"`
+	Hint      string `json:"hint"`
+	Codec     string `json:"codec"`
+	Width     int    `json:"width"`
+	Height    int    `json:"height"`
+	Audio     string `json:"audio"`
+	AudioNote string `json:"audio_note"`
+	Packets   uint64 `json:"packets"`
+	Lost      uint64 `json:"lost"`
+	Damaged   uint64 `json:"damaged"`
+	Nacked    uint64 `json:"nacked"`
 }
 
 // Cameras asks for the status of every camera, by name.

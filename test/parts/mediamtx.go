@@ -11,16 +11,18 @@ import (
 // publish to, and the RTSP server to read that back from.
 type MediaMTX struct {
 	*Process
-	rtspPort, webrtcPort int
+	rtspPort, webrtcPort, apiPort int
 }
 
 // StartMediaMTX starts a server that lets anyone publish and read any path.
 func StartMediaMTX(t testing.TB) *MediaMTX {
 	t.Helper()
-	m := &MediaMTX{rtspPort: FreePort(t), webrtcPort: FreePort(t)}
+	m := &MediaMTX{rtspPort: FreePort(t), webrtcPort: FreePort(t), apiPort: FreePort(t)}
 	rtpPort := FreePortPair(t)
 	config := writeConfig(t, "mediamtx.yml", fmt.Sprintf(`
 logLevel: info
+api: true
+apiAddress: 127.0.0.1:%d
 rtspTransports: [udp, tcp]
 rtspAddress: 127.0.0.1:%d
 rtpAddress: 127.0.0.1:%d
@@ -35,7 +37,7 @@ srt: false
 moq: false
 paths:
   all_others:
-`, m.rtspPort, rtpPort, rtpPort+1, m.webrtcPort, FreePort(t)))
+`, m.apiPort, m.rtspPort, rtpPort, rtpPort+1, m.webrtcPort, FreePort(t)))
 	m.Process = Run(t, Command{
 		Name: "mediamtx",
 		Path: cached(t, "bin", "mediamtx-"+version(t, "MEDIAMTX_VERSION")),
@@ -52,7 +54,10 @@ func (m *MediaMTX) WaitReady() {
 		if err := dial(m.rtspPort); err != nil {
 			return err
 		}
-		return dial(m.webrtcPort)
+		if err := dial(m.webrtcPort); err != nil {
+			return err
+		}
+		return dial(m.apiPort)
 	})
 }
 
@@ -64,6 +69,30 @@ func (m *MediaMTX) RTSP(path string) string {
 // WHIP is the WHIP endpoint of a path.
 func (m *MediaMTX) WHIP(path string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d/%s/whip", m.webrtcPort, path)
+}
+
+// WHIPSession is what the server has counted of one WHIP session.
+type WHIPSession struct {
+	Path        string `json:"path"`
+	Established bool   `json:"peerConnectionEstablished"`
+	Packets     uint64 `json:"inboundRTPPackets"`
+	PacketsLost uint64 `json:"inboundRTPPacketsLost"`
+}
+
+// WHIPSessions lists the server's sessions by path.
+func (m *MediaMTX) WHIPSessions() (map[string]WHIPSession, error) {
+	var list struct {
+		Items []WHIPSession `json:"items"`
+	}
+	err := getJSON(fmt.Sprintf("http://127.0.0.1:%d/v3/webrtcsessions/list?itemsPerPage=1000", m.apiPort), &list)
+	if err != nil {
+		return nil, err
+	}
+	byPath := make(map[string]WHIPSession, len(list.Items))
+	for _, s := range list.Items {
+		byPath[s.Path] = s
+	}
+	return byPath, nil
 }
 
 func dial(port int) error {
