@@ -5,6 +5,8 @@
 
 const pollEvery = 1000; // ms
 const stalledAfter = 6000; // ms without a new frame while the stream flows
+const connectWithin = 8000; // ms
+const averageOver = 5; // polls
 const retryAfter = [500, 1000, 2000, 4000]; // ms, the last one from then on
 
 const grid = document.getElementById("grid");
@@ -27,6 +29,9 @@ class Tile {
     this.el.querySelector(".full").addEventListener("click", full);
     this.video.addEventListener("dblclick", full);
     this.video.muted = true;
+    this.video.addEventListener("loadeddata", () => {
+      if (this.player) this.show("playing"); // sooner than the next poll
+    });
     this.player = null;
     this.failures = 0;
     this.nextTry = 0;
@@ -49,7 +54,9 @@ class Tile {
     this.stream = stream;
     this.sound.hidden = !stream.audio_codec;
     if (!stream.live) {
-      this.stop();
+      // A player outlives its publisher: the next one's frames go on in it.
+      if (this.player && this.player.lost) this.stop();
+      if (this.player) this.player.rest(now);
       this.failures = 0;
       this.nextTry = 0;
       this.show(stream.publishers ? "offline" : "connecting", sentence(stream.problem));
@@ -92,6 +99,10 @@ class Tile {
     const p = this.player;
     if (!p) return;
     if (p.lost) return this.failed(p.lost);
+    if (!p.connected) {
+      if (now - p.openedAt > connectWithin) this.failed(p.unreachable());
+      return;
+    }
     if (p.hasPicture()) {
       this.failures = 0;
       if (now - p.frameAt < 2500) this.show("playing");
@@ -99,7 +110,7 @@ class Tile {
     } else {
       this.show("connecting", sentence(stream.problem || (stream.video_codec ? "waiting for a key frame" : "sound only")));
     }
-    const flows = now - p.frameAt > stalledAfter && stream.frames > p.framesThen + 30;
+    const flows = now - p.frameAt > stalledAfter && stream.frames > p.framesThen + 75;
     if (flows) return this.failed("no picture could be decoded: trying again");
     this.el.dataset.frames = p.decoded;
     this.facts([
@@ -110,11 +121,15 @@ class Tile {
     ]);
   }
 
+  // facts fills the caption; what matters least comes last and is left out
+  // first where the tile is narrow.
   facts(list) {
-    const text = list.filter(Boolean).join(" · ");
     const el = this.el.querySelector(".facts");
-    el.textContent = text;
-    el.title = text;
+    const known = list.filter(Boolean);
+    el.title = [known.join(" · "), this.stream && this.stream.profile].filter(Boolean).join("\n");
+    while (el.children.length > known.length) el.lastChild.remove();
+    while (el.children.length < known.length) el.append(document.createElement("span"));
+    known.forEach((text, i) => { el.children[i].textContent = text; });
   }
 }
 
@@ -123,8 +138,10 @@ class Player {
   constructor(name, video) {
     this.url = "/whep/" + encodeURIComponent(name);
     this.video = video;
+    this.openedAt = performance.now();
+    this.connected = false;
     this.decoded = 0;
-    this.bytes = 0;
+    this.received = []; // [time, bytes] of the last seconds
     this.fps = 0;
     this.bitrate = 0;
     this.frameAt = performance.now();
@@ -146,6 +163,10 @@ class Player {
       this.video.play().catch(() => {}); // muted video may always play; a pause is the user's
     });
     pc.addEventListener("connectionstatechange", () => {
+      if (pc.connectionState === "connected") {
+        this.connected = true;
+        this.frameAt = performance.now();
+      }
       if (["failed", "closed", "disconnected"].includes(pc.connectionState)) {
         this.lost = "the connection to the server was lost: trying again";
       }
@@ -163,6 +184,14 @@ class Player {
     await pc.setRemoteDescription({ type: "answer", sdp: await res.text() });
   }
 
+  // unreachable says why no connection came about.
+  unreachable() {
+    if (this.pc.iceGatheringState !== "complete") {
+      return "this browser plays only while the machine has a network address: connect it to any network, internet or not";
+    }
+    return "this browser cannot reach the server over UDP: trying again";
+  }
+
   hasPicture() {
     return this.decoded > 0;
   }
@@ -176,16 +205,30 @@ class Player {
       if (this.measuredAt && now > this.measuredAt) {
         const seconds = (now - this.measuredAt) / 1000;
         this.fps = s.framesPerSecond || (frames - this.decoded) / seconds;
-        this.bitrate = ((s.bytesReceived - this.bytes) * 8) / seconds;
       }
+      this.average(now, s.bytesReceived || 0);
       if (frames > this.decoded) {
         this.frameAt = now;
         this.framesThen = Infinity;
       }
       this.decoded = frames;
-      this.bytes = s.bytesReceived || 0;
       this.measuredAt = now;
     }
+  }
+
+  // average takes the bit rate over a few seconds, since key frames come in
+  // bursts seconds apart.
+  average(now, bytes) {
+    this.received.push([now, bytes]);
+    while (this.received.length > averageOver) this.received.shift();
+    const [then, had] = this.received[0];
+    if (now > then) this.bitrate = ((bytes - had) * 8000) / (now - then);
+  }
+
+  // rest forgives the standstill of a stream that nobody publishes.
+  rest(now) {
+    this.frameAt = now;
+    this.framesThen = Infinity;
   }
 
   // seen notes how many frames the server had forwarded when the picture was
@@ -196,12 +239,12 @@ class Player {
 
   close() {
     this.closed = true;
-    if (this.pc) this.pc.close();
     this.bye();
+    if (this.pc) this.pc.close();
   }
 
   bye() {
-    if (!this.session) return;
+    if (!this.session || this.lost) return; // what the server lost, it has ended
     fetch(this.session, { method: "DELETE", keepalive: true }).catch(() => {});
     this.session = null;
   }
@@ -224,8 +267,9 @@ function rate(bitsPerSecond) {
 }
 
 function codecs(stream) {
-  const video = stream.video_codec === "H264" ? ["H.264", stream.profile].filter(Boolean).join(" ") : stream.video_codec;
-  const audio = { opus: "Opus", PCMU: "G.711 µ-law", PCMA: "G.711 A-law" }[stream.audio_codec] || stream.audio_codec;
+  const profile = (stream.profile || "").replace("Constrained ", "").replace(/ [\d.]+$/, "");
+  const video = stream.video_codec === "H264" ? `H.264 ${profile}`.trim() : stream.video_codec;
+  const audio = { opus: "Opus", PCMU: "G.711µ", PCMA: "G.711A" }[stream.audio_codec] || stream.audio_codec;
   return [video, audio].filter(Boolean).join(" + ");
 }
 
