@@ -1,5 +1,20 @@
 package main
 
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/admin"
+	"github.com/rtsp2whip/rtsp2whip/internal/site"
+)
+
 type runCmd struct {
 	Config string `short:"c" required:"" placeholder:"FILE" help:"The site's file; rtsp2whip check --example prints a commented one."`
 }
@@ -8,3 +23,65 @@ type runCmd struct {
 func (*runCmd) Help() string {
 	return "SIGINT or SIGTERM ends all sessions in an orderly way, within 5 seconds; a second one ends the process at once."
 }
+
+// Run publishes the site until ctx ends.
+func (c *runCmd) Run(ctx context.Context, a *app) error {
+	cfg, err := site.Load(c.Config, a.env)
+	if err != nil {
+		return err
+	}
+	log := newLogger(a.stderr, cfg.Log)
+	s, err := site.New(cfg, userAgent(), log)
+	if err != nil {
+		return err
+	}
+	log.Info("start", "version", versionText(), "cameras", len(cfg.EnabledCameras()))
+	if err := serve(ctx, s, cfg.Admin.Listen, log); err != nil {
+		return err
+	}
+	log.Info("end")
+	return nil
+}
+
+// serve runs the site, and its HTTP server if listen is not empty, until ctx
+// ends. A server that cannot listen is told before any camera is opened.
+func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var adminErr error
+	if listen != "" {
+		face, err := newAdmin(s, log)
+		if err != nil {
+			return err
+		}
+		l, err := net.Listen("tcp", listen)
+		if err != nil {
+			return fmt.Errorf("admin.listen: %w", err)
+		}
+		log.Info("admin", "url", "http://"+l.Addr().String()+"/")
+		// The server outlasts the cameras, so that the end can be watched too.
+		actx, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer wg.Wait()
+		defer stop()
+		wg.Go(func() {
+			if err := face.Serve(actx, l); err != nil {
+				adminErr = err
+				log.Error("admin", "err", err)
+			}
+		})
+	}
+	s.Run(ctx)
+	return adminErr
+}
+
+func newAdmin(s *site.Site, log *slog.Logger) (*admin.Server, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return admin.New(admin.Config{
+		Cameras: s.Cameras, Version: versionText(), Started: time.Now(), Registry: registry, Logger: log,
+	})
+}
+
+// userAgent is what cameras and servers read in their logs.
+func userAgent() string { return "rtsp2whip/" + versionText() }

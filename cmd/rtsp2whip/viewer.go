@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -52,16 +53,25 @@ func (c *viewerCmd) Run(a *app) error {
 		return err
 	}
 	for _, room := range rooms {
-		// A name that no one else has: a second viewer of the same identity would
-		// throw out the first.
-		viewer, err := client.ViewerLink(room, "viewer-"+strings.ToLower(rand.Text()[:10]), c.TTL)
-		if err != nil {
+		if err := printViewer(a.stdout, client, room, c.TTL); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.stdout, "room %s, until %s:\n%s\n", room, time.Now().Add(c.TTL).Format(time.DateTime), viewer.Link)
-		if viewer.Note != "" {
-			fmt.Fprintf(a.stdout, "note: %s\nserver: %s\ntoken: %s\n", viewer.Note, secret.URL(viewer.ServerURL), viewer.Token)
-		}
+	}
+	return nil
+}
+
+// printViewer mints a link for one room and prints it, with what is needed
+// where a browser will not open it.
+func printViewer(w io.Writer, client *ingress.Client, room string, ttl time.Duration) error {
+	// A name that no one else has: a second viewer of the same identity would
+	// throw out the first.
+	viewer, err := client.ViewerLink(room, "viewer-"+strings.ToLower(rand.Text()[:10]), ttl)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "room %s, until %s:\n%s\n", room, time.Now().Add(ttl).Format(time.DateTime), viewer.Link)
+	if viewer.Note != "" {
+		fmt.Fprintf(w, "note: %s\nserver: %s\ntoken: %s\n", viewer.Note, secret.URL(viewer.ServerURL), viewer.Token)
 	}
 	return nil
 }

@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+)
+
+// Camera is one camera in the answer of /api/cameras.
+type Camera struct {
+	Name   string          `json:"name"`
+	State  publisher.State `json:"state"`
+	Since  time.Time       `json:"since"`
+	Reason string          `json:"reason"`
+	Hint   string          `json:"hint,omitempty"`
+	Target string          `json:"target"`
+
+	Codec          string   `json:"codec"`
+	ProfileLevelID string   `json:"profile_level_id"`
+	Width          int      `json:"width"`
+	Height         int      `json:"height"`
+	FPS            float64  `json:"fps"`
+	Bitrate        float64  `json:"bitrate"` // bits a second
+	Audio          string   `json:"audio"`
+	AudioNote      string   `json:"audio_note,omitempty"`
+	Notes          []string `json:"notes,omitempty"`
+
+	SessionAge       float64    `json:"session_age"` // seconds; 0: no session
+	Path             string     `json:"path,omitempty"`
+	Packets          uint64     `json:"packets"`
+	Bytes            uint64     `json:"bytes"`
+	Lost             uint64     `json:"lost"`
+	Damaged          uint64     `json:"damaged"`
+	Nacked           uint64     `json:"nacked"`
+	PLIs             uint64     `json:"plis"`
+	FractionLost     float64    `json:"fraction_lost"`
+	RTT              float64    `json:"rtt"` // seconds; 0: unknown
+	KeyFrames        uint64     `json:"key_frames"`
+	KeyFrameInterval float64    `json:"key_frame_interval"` // seconds; 0: unknown
+	LastFrame        *time.Time `json:"last_frame"`
+	CameraSessions   uint64     `json:"camera_sessions"`
+	TargetSessions   uint64     `json:"target_sessions"`
+	CameraFailures   uint64     `json:"camera_failures"`
+	TargetFailures   uint64     `json:"target_failures"`
+}
+
+func cameraOf(s publisher.Status, now time.Time) Camera {
+	c := Camera{
+		Name: s.Name, State: s.State, Since: s.Since, Reason: s.Reason, Hint: s.Hint, Target: s.Target,
+		Codec: s.Codec, ProfileLevelID: s.ProfileLevelID, Width: s.Width, Height: s.Height,
+		FPS: s.FPS, Bitrate: s.Bitrate, Audio: s.Audio, AudioNote: s.AudioNote, Notes: s.Notes,
+		Path: s.Path, Packets: s.Packets, Bytes: s.Bytes, Lost: s.Lost, Damaged: s.Damaged,
+		Nacked: s.Nacked, PLIs: s.PLIs, FractionLost: s.FractionLost, RTT: s.RTT.Seconds(),
+		KeyFrames: s.KeyFrames, KeyFrameInterval: s.KeyFrameInterval.Seconds(),
+		CameraSessions: s.CameraSessions, TargetSessions: s.TargetSessions,
+		CameraFailures: s.CameraFailures, TargetFailures: s.TargetFailures,
+	}
+	if !s.SessionSince.IsZero() {
+		c.SessionAge = now.Sub(s.SessionSince).Seconds()
+	}
+	if !s.LastFrame.IsZero() {
+		c.LastFrame = &s.LastFrame
+	}
+	return c
+}

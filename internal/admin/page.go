@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+)
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed style.css
+var styleCSS []byte
+
+var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+
+func style(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = w.Write(styleCSS)
+}
+
+// row is one camera as the page shows it: words and figures, ready to print.
+type row struct {
+	Name, State, Class, Since  string
+	Reason, Hint, Notes        string
+	Picture, Rate, Key         string
+	Target, Session, Loss, RTT string
+}
+
+func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
+	now := time.Now()
+	view := struct {
+		Version, Uptime, Title string
+		Live, All              int
+		Rows                   []row
+	}{Version: s.cfg.Version, Uptime: span(now.Sub(s.cfg.Started))}
+	for _, st := range s.cfg.Cameras() {
+		view.All++
+		if st.State == publisher.Live {
+			view.Live++
+		}
+		view.Rows = append(view.Rows, rowOf(st, now))
+	}
+	view.Title = fmt.Sprintf("%d of %d live", view.Live, view.All)
+	var page bytes.Buffer
+	if err := pageTemplate.Execute(&page, view); err != nil {
+		s.cfg.Logger.Error("status page", "err", err)
+		plain(w, http.StatusInternalServerError, "the page could not be made")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(page.Bytes())
+}
+
+func rowOf(s publisher.Status, now time.Time) row {
+	r := row{
+		Name: s.Name, State: string(s.State), Since: span(now.Sub(s.Since)),
+		Reason: s.Reason, Hint: s.Hint, Target: s.Target, Class: class(s.State),
+	}
+	notes := s.Notes
+	if s.AudioNote != "" {
+		notes = append(notes[:len(notes):len(notes)], s.AudioNote)
+	}
+	r.Notes = strings.Join(notes, "; ")
+	if s.Width > 0 {
+		r.Picture = fmt.Sprintf("%d×%d %s", s.Width, s.Height, s.Codec)
+	}
+	if s.Audio != "" {
+		r.Picture += ", " + s.Audio
+	}
+	if s.State == publisher.Live {
+		r.Rate = fmt.Sprintf("%.0f fps, %.2f Mb/s", s.FPS, s.Bitrate/1e6)
+		r.Loss = fmt.Sprintf("%d / %.1f %%", s.Lost, s.FractionLost*100)
+	}
+	if s.KeyFrameInterval > 0 {
+		r.Key = fmt.Sprintf("%.1f s", s.KeyFrameInterval.Seconds())
+	}
+	if s.RTT > 0 {
+		r.RTT = fmt.Sprintf("%.0f ms", float64(s.RTT.Microseconds())/1000)
+	}
+	if !s.SessionSince.IsZero() {
+		r.Session = span(now.Sub(s.SessionSince))
+	}
+	return r
+}
+
+// class groups the states by what an operator should feel about them.
+func class(s publisher.State) string {
+	switch s {
+	case publisher.Live:
+		return "good"
+	case publisher.Stalled, publisher.Reconnecting:
+		return "bad"
+	default:
+		return "wait"
+	}
+}
+
+// span writes a duration with its two largest units.
+func span(d time.Duration) string {
+	s := int(max(d, 0).Seconds())
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	case s < 86400:
+		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+	default:
+		return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
+	}
+}

@@ -1,0 +1,267 @@
+package publisher
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// runCamera opens the camera again and again until ctx ends.
+func (p *Publisher) runCamera(ctx context.Context) {
+	pace := newBackoff()
+	for ctx.Err() == nil {
+		p.update(func() { p.camera.phase = phaseWorking })
+		stable, err := p.cameraSession(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if stable {
+			pace.reset()
+		}
+		wait := p.cameraFailed(err, pace)
+		if !sleep(ctx, wait) {
+			break
+		}
+	}
+	p.update(func() { p.camera.phase = phaseFinished })
+}
+
+// cameraFailed records why the camera is away and says how long to wait.
+func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
+	f := faultOf(err)
+	wait := pace.next(f)
+	p.report("camera", f, wait)
+	p.update(func() {
+		p.camera = side{phase: phaseWaiting, fault: &f, stall: isStall(err)}
+		p.status.CameraFailures++
+		p.status.Tried = true
+		if p.away.IsZero() {
+			p.away = time.Now()
+		}
+	})
+	return wait
+}
+
+// cameraSession is one RTSP session from opening to its end. It returns
+// whether media flowed long enough to count as stable, and why it ended.
+func (p *Publisher) cameraSession(ctx context.Context) (stable bool, err error) {
+	defer guard(&err)
+	src, err := p.cfg.Source.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	broken := make(chan error, 1) // a fault of our own on the packet path
+	defer func() {
+		p.mu.Lock()
+		p.source = nil
+		p.mu.Unlock()
+		if cerr := src.Close(); cerr != nil {
+			p.log.Debug("close camera", "err", cerr)
+		}
+	}()
+
+	feeds, err := p.choose(src)
+	if err != nil {
+		return false, err
+	}
+	tracks := make([]Track, len(feeds))
+	for i, f := range feeds {
+		tracks[i] = f.track
+	}
+	if err := src.Play(ctx, tracks, handler(feeds, broken)); err != nil {
+		return false, err
+	}
+	p.update(func() {
+		p.camera.phase = phaseProbing
+		p.source = src
+		p.status.CameraSessions++
+	})
+	flowing, err := p.probe(ctx, src, feeds, broken)
+	if err != nil {
+		return false, err
+	}
+	p.cameraUp(flowing)
+	up := time.Now()
+	select {
+	case <-ctx.Done():
+		err = ctx.Err()
+	case err = <-broken:
+	case <-src.Done():
+		err = src.Err()
+	}
+	if err == nil {
+		err = errCameraClosed
+	}
+	return time.Since(up) >= stableAfter, err
+}
+
+var errCameraClosed = &hinted{text: "the camera ended the session"}
+
+func (p *Publisher) cameraUp(flowing []*feed) {
+	p.update(func() {
+		p.camera = side{phase: phaseUp}
+		p.feeds = flowing
+		p.away = time.Time{}
+		p.status.Audio = ""
+		for _, f := range flowing {
+			if f.track.Kind == Audio {
+				p.status.Audio = f.track.Codec
+			}
+		}
+	})
+	p.recovered("camera")
+}
+
+// handler finds the feed of a packet. With two or three tracks a walk is
+// quicker than a map. A panic ends this camera's session and nothing else.
+func handler(feeds []*feed, broken chan<- error) Handler {
+	return func(id int, pkt *rtp.Packet, arrived time.Time) {
+		err := func() (err error) {
+			defer guard(&err)
+			for _, f := range feeds {
+				if f.track.ID == id {
+					// What the session could not send is the session's to
+					// tell; what the repacker refused it has counted.
+					_ = f.push(pkt, arrived)
+					return nil
+				}
+			}
+			return nil
+		}()
+		if err != nil {
+			select {
+			case broken <- err:
+			default:
+			}
+		}
+	}
+}
+
+// choose picks the tracks to play: the video, and the first audio track that
+// the target takes. Feeds of the session before go on where the track is the
+// same, so that sequence numbers and timestamps continue.
+func (p *Publisher) choose(src SourceSession) ([]*feed, error) {
+	p.mu.Lock()
+	old := p.feeds
+	p.mu.Unlock()
+
+	var feeds []*feed
+	notes := src.Ignored()
+	audioNote := ""
+	var hasAudio bool
+	for _, t := range src.Tracks() {
+		switch {
+		case t.Kind == Video && t.Codec == CodecH264 && len(feeds) == 0:
+			feeds = append(feeds, p.videoFeed(t))
+		case t.Kind != Audio || hasAudio:
+		case !p.cfg.Audio:
+			audioNote = "audio is off in the configuration"
+		case (t.Codec == CodecPCMA || t.Codec == CodecPCMU) && (t.ClockRate != 8000 || t.Channels > 1):
+			audioNote = fmt.Sprintf("audio left out: %s at %d Hz with %d channels; WebRTC has G.711 at 8000 Hz mono only",
+				t.Codec, t.ClockRate, t.Channels)
+		case len(p.cfg.Target.AudioCodecs(t.Codec)) == 0:
+			audioNote = fmt.Sprintf("audio left out: %s does not take %s; set the camera's audio to G.711 or Opus", p.cfg.Target, t.Codec)
+		default:
+			hasAudio = true
+			audioNote = ""
+			feeds = append(feeds, p.audioFeed(t, old))
+		}
+	}
+	if len(feeds) == 0 || feeds[0].video == nil {
+		return nil, &hinted{text: "the camera offers no H.264 video", hint: "set its video codec to H.264", slow: true}
+	}
+	p.setNotes(notes, audioNote)
+	return feeds, nil
+}
+
+// videoFeed is one and the same for the publisher's life.
+func (p *Publisher) videoFeed(t Track) *feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.video == nil {
+		p.video = newVideoFeed(t, p.cfg, &p.sent)
+	} else {
+		p.video.restart(t)
+	}
+	return p.video
+}
+
+func (p *Publisher) audioFeed(t Track, old []*feed) *feed {
+	for _, f := range old {
+		if f.track.Kind == Audio && f.track.Codec == t.Codec &&
+			f.track.ClockRate == t.ClockRate && f.track.Channels == t.Channels {
+			f.restart(t)
+			return f
+		}
+	}
+	return newAudioFeed(t, &p.sent)
+}
+
+// probe waits until the video flows and its parameter sets are known, and for
+// a moment longer for the audio. It returns the feeds that flow, in order.
+func (p *Publisher) probe(ctx context.Context, src SourceSession, feeds []*feed, broken <-chan error) ([]*feed, error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	start := time.Now()
+	var videoSince time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case err := <-broken:
+			return nil, err
+		case <-src.Done():
+			if err := src.Err(); err != nil {
+				return nil, err
+			}
+			return nil, errCameraClosed
+		case <-tick.C:
+		}
+		video := feeds[0]
+		sps, _ := video.video.ParameterSets()
+		switch {
+		case video.lastIn.Load() == 0:
+			if time.Since(start) > probeTimeout {
+				return nil, &hinted{text: fmt.Sprintf("no video packet within %s of PLAY", probeTimeout),
+					hint: "look whether the camera's stream is on; try another transport (tcp, udp)"}
+			}
+			continue
+		case sps == nil:
+			if time.Since(start) > probeTimeout {
+				p.wantKeyFrame()
+				return nil, &hinted{text: fmt.Sprintf("no H.264 parameter sets (SPS, PPS) within %s", probeTimeout),
+					hint: "set a shorter key frame interval (GOP) at the camera"}
+			}
+			continue
+		}
+		if videoSince.IsZero() {
+			videoSince = time.Now()
+		}
+		flowing := onlyFlowing(feeds)
+		if len(flowing) == len(feeds) {
+			return flowing, nil
+		}
+		if time.Since(videoSince) >= audioWait {
+			p.setAudioNote("audio left out: the camera announces it and sends none")
+			return flowing, nil
+		}
+	}
+}
+
+func onlyFlowing(feeds []*feed) []*feed {
+	var out []*feed
+	for _, f := range feeds {
+		if f.lastIn.Load() != 0 {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// isStall tells silence of a connected camera from a lost one.
+func isStall(err error) bool {
+	var s interface{ Stalled() bool }
+	return asError(err, &s) && s.Stalled()
+}

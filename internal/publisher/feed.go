@@ -1,0 +1,142 @@
+package publisher
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/repack"
+)
+
+// repacker is what the payload formats of internal/repack have in common.
+type repacker interface {
+	Push(pkt *rtp.Packet, arrived time.Time, w repack.Writer) error
+	Restart()
+}
+
+// outlet is the write end of one connected session, as one feed sees it.
+type outlet struct {
+	session TargetSession
+	track   int
+	convert bool // the session takes A-law where the camera sends µ-law
+}
+
+// feed is one track's way from the camera to the session. Its packet path
+// (push and WriteRTP) runs on the source's goroutine alone; what other
+// goroutines may touch is atomic.
+type feed struct {
+	track  Track
+	repack repacker
+	video  *repack.H264 // nil for audio
+	line   *repack.Line
+	g711   bool
+	alaw   bool // g711 only: µ-law is being turned into A-law
+
+	out     atomic.Pointer[outlet] // nil: no session connected
+	current *outlet                // the outlet that the packet path has already begun to use
+	cache   gopCache               // video only, while out is nil
+
+	lastIn atomic.Int64 // arrival of the newest packet, Unix ns; 0: none since the camera was opened
+	sent   *counters
+	pause  func() // between two runs of replayed packets
+}
+
+// counters are what a publisher's feeds have sent, all together, so that they
+// never step back when a feed is replaced.
+type counters struct {
+	packets, bytes atomic.Uint64 // RTP packets, and bytes of payload
+	last           atomic.Int64  // Unix ns of the newest packet; 0: none
+}
+
+// newVideoFeed repacks a camera's H.264.
+func newVideoFeed(t Track, cfg Config, sent *counters) *feed {
+	line := repack.NewLine(90000)
+	v := repack.NewH264(repack.H264Config{SEI: cfg.SEI, OnLoss: cfg.OnLoss}, line)
+	v.SetParameterSets(t.ParameterSets...)
+	return &feed{track: t, repack: v, video: v, line: line, sent: sent, pause: pauseReplay}
+}
+
+// newAudioFeed passes audio on.
+func newAudioFeed(t Track, sent *counters) *feed {
+	f := &feed{track: t, sent: sent, pause: pauseReplay, line: repack.NewLine(uint32(t.ClockRate))}
+	if t.Codec == CodecOpus {
+		f.repack = repack.NewOpus(f.line)
+	} else {
+		f.g711 = true
+		f.repack = repack.NewG711(false, f.line)
+	}
+	return f
+}
+
+// pauseReplay spreads a replayed group of pictures to about 80 Mb/s.
+func pauseReplay() { time.Sleep(2 * time.Millisecond) }
+
+// push takes a packet from the camera.
+func (f *feed) push(pkt *rtp.Packet, arrived time.Time) error {
+	f.lastIn.Store(arrived.UnixNano())
+	if out := f.out.Load(); f.g711 && out != nil && out.convert != f.alaw {
+		f.alaw = out.convert
+		f.repack = repack.NewG711(f.alaw, f.line)
+	}
+	return f.repack.Push(pkt, arrived, f)
+}
+
+// WriteRTP takes a repacked packet: to the session if one is connected, else
+// into the cache.
+func (f *feed) WriteRTP(h *rtp.Header, payload []byte) error {
+	out := f.out.Load()
+	if out != f.current {
+		f.current = out
+		if out != nil {
+			f.cache.replay(func(h *rtp.Header, p []byte) error { return f.send(out, h, p) }, f.pause)
+		}
+		f.cache.drop()
+	}
+	if out == nil {
+		if f.video != nil {
+			f.cache.add(h, payload)
+		}
+		return nil
+	}
+	return f.send(out, h, payload)
+}
+
+func (f *feed) send(out *outlet, h *rtp.Header, payload []byte) error {
+	if err := out.session.WriteRTP(out.track, h, payload); err != nil {
+		return err
+	}
+	f.sent.packets.Add(1)
+	f.sent.bytes.Add(uint64(len(payload)))
+	f.sent.last.Store(f.lastIn.Load())
+	return nil
+}
+
+// restart prepares for a new session with the camera.
+func (f *feed) restart(t Track) {
+	f.track = t
+	f.lastIn.Store(0)
+	f.repack.Restart()
+	if f.video != nil && len(t.ParameterSets) > 0 {
+		f.video.SetParameterSets(t.ParameterSets...)
+	}
+}
+
+// offer is what this feed asks of the target.
+func (f *feed) offer(codecs []string) Offer {
+	o := Offer{Kind: f.track.Kind, Codecs: codecs, ClockRate: f.track.ClockRate, Channels: f.track.Channels}
+	if f.video != nil {
+		o.Codecs = []string{CodecH264}
+		o.ProfileLevelID = f.video.Stats().ProfileLevelID
+	}
+	return o
+}
+
+// guard turns a panic on the packet path into an error, so that one camera's
+// bytes can never end the others.
+func guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("internal fault while handling a packet: %v", r)
+	}
+}

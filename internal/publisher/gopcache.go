@@ -1,0 +1,96 @@
+package publisher
+
+import (
+	"github.com/pion/rtp"
+)
+
+// A camera's packets between its last key frame and the moment a session
+// connects, so that the first viewer need not wait for the next key frame. It
+// is filled only while no session is connected, and bounded: a flood of old
+// packets would drown the uplink it is meant to help.
+const (
+	gopCacheBytes   = 512 << 10
+	gopCachePackets = 1024
+)
+
+type gopCache struct {
+	packets []cachedPacket
+	payload []byte // the payloads of all packets, one after the other
+	units   uint32 // access units begun
+	broken  bool   // too large, or no key frame seen yet: nothing worth keeping
+}
+
+type cachedPacket struct {
+	header rtp.Header
+	unit   uint32 // the access unit it belongs to, counted from 1
+	end    int    // its payload's end in gopCache.payload
+}
+
+// startsKeyFrame tells the packet that opens a key frame: repack sends the
+// parameter sets in packets of their own right before each IDR.
+func startsKeyFrame(payload []byte) bool {
+	if len(payload) == 0 {
+		return false
+	}
+	t := payload[0] & 0x1f
+	return t == 24 || t == 7 // STAP-A, SPS
+}
+
+// add keeps one packet. Header extensions are not kept: there are none yet
+// where repack writes.
+func (c *gopCache) add(h *rtp.Header, payload []byte) {
+	newUnit := len(c.packets) == 0 || c.packets[len(c.packets)-1].header.Timestamp != h.Timestamp
+	if newUnit && startsKeyFrame(payload) {
+		c.reset()
+	} else if len(c.packets) == 0 {
+		return // joined in mid-GOP: useless without its key frame
+	}
+	if c.broken {
+		return
+	}
+	if len(c.payload)+len(payload) > gopCacheBytes || len(c.packets) >= gopCachePackets {
+		c.drop()
+		c.broken = true
+		return
+	}
+	if newUnit {
+		c.units++
+	}
+	c.payload = append(c.payload, payload...)
+	c.packets = append(c.packets, cachedPacket{header: *h, unit: c.units, end: len(c.payload)})
+}
+
+func (c *gopCache) reset() {
+	c.packets = c.packets[:0]
+	c.payload = c.payload[:0]
+	c.units = 0
+	c.broken = false
+}
+
+// drop gives the memory back: a live camera needs no cache.
+func (c *gopCache) drop() { *c = gopCache{} }
+
+// replay sends what is kept, squeezed in time: the newest access unit keeps
+// its timestamp and each older one lies a millisecond before the next. With
+// the true, older timestamps a receiver would take the burst for seconds of
+// delay and hold every later picture back. pause is called after each run of
+// packets; a receiver's socket buffer holds only so many.
+func (c *gopCache) replay(write func(*rtp.Header, []byte) error, pause func()) {
+	const run = 16
+	if len(c.packets) == 0 {
+		return
+	}
+	last := c.packets[len(c.packets)-1].header.Timestamp
+	start := 0
+	for i := range c.packets {
+		p := &c.packets[i]
+		h := p.header
+		h.Timestamp = last - (c.units-p.unit)*90
+		// A lost packet is the session's business; it ends by itself.
+		_ = write(&h, c.payload[start:p.end])
+		start = p.end
+		if i%run == run-1 {
+			pause()
+		}
+	}
+}

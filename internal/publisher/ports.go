@@ -1,0 +1,112 @@
+package publisher
+
+import (
+	"context"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// Codec names, as in the RTP payload format registrations.
+const (
+	CodecH264 = "H264"
+	CodecOpus = "opus"
+	CodecPCMA = "PCMA"
+	CodecPCMU = "PCMU"
+)
+
+// Kind tells video from audio.
+type Kind string
+
+// The kinds of a track.
+const (
+	Video Kind = "video"
+	Audio Kind = "audio"
+)
+
+// Track is one media stream that a camera announces.
+type Track struct {
+	ID        int // the source's own number, handed back to Play
+	Kind      Kind
+	Codec     string
+	ClockRate int // Hz
+	Channels  int
+	// ParameterSets are the NAL units of the session description, without
+	// start codes. A hint only: cameras lie, in-band ones win.
+	ParameterSets [][]byte
+}
+
+// Source is a camera that can be opened again and again.
+type Source interface {
+	// Open connects, authenticates and learns the tracks. It ends early with
+	// ctx. Its error may carry a hint and a pace (see Fault).
+	Open(ctx context.Context) (SourceSession, error)
+}
+
+// Handler takes one packet of the track with the given ID. It is called from
+// the source's reading goroutine (never two at once for one track) and must not
+// keep the packet. arrived is the local time of the read.
+type Handler func(id int, pkt *rtp.Packet, arrived time.Time)
+
+// SourceSession is one open session with a camera.
+type SourceSession interface {
+	Tracks() []Track
+	// Ignored has one sentence for each track that the source itself left out.
+	Ignored() []string
+	// Play starts the media of just these tracks.
+	Play(ctx context.Context, tracks []Track, h Handler) error
+	// RequestKeyFrame asks the camera for an IDR in the cheapest way it has.
+	RequestKeyFrame() error
+	// Done is closed when the session has ended by itself; Err tells why.
+	Done() <-chan struct{}
+	Err() error
+	// Close ends the session and returns when no Handler runs any more.
+	Close() error
+}
+
+// Offer is one track as it is offered to the target.
+type Offer struct {
+	Kind Kind
+	// Codecs in order of preference; the target takes one of them.
+	Codecs         []string
+	ProfileLevelID string // H.264 only: six hex digits, from the SPS
+	ClockRate      int    // Hz
+	Channels       int
+}
+
+// Target is where a camera is published.
+type Target interface {
+	// String names the target for people, without any secret.
+	String() string
+	// AudioCodecs lists, in order of preference, what to offer for a camera
+	// whose audio has this codec; none where the target cannot take it.
+	AudioCodecs(codec string) []string
+	// Publish offers the tracks and returns a connected session. After an
+	// error nothing is left behind. onKeyFrame is called, from any goroutine,
+	// when a receiver asks for a key frame.
+	Publish(ctx context.Context, offers []Offer, onKeyFrame func()) (TargetSession, error)
+}
+
+// TargetSession is one connected publication.
+type TargetSession interface {
+	// Codec is the codec that was agreed for an offer, by its index.
+	Codec(track int) string
+	// WriteRTP sends one packet; SSRC and payload type are the session's.
+	// Neither header nor payload is kept.
+	WriteRTP(track int, h *rtp.Header, payload []byte) error
+	Stats() TargetStats
+	// Done is closed when the session is lost; Err tells why.
+	Done() <-chan struct{}
+	Err() error
+	// Close ends the session at the far end too, within ctx.
+	Close(ctx context.Context) error
+}
+
+// TargetStats is what the far end's RTCP says about one session.
+type TargetStats struct {
+	Nacked        uint64        // packets asked for again
+	KeyFramesWant uint64        // PLI and FIR received
+	FractionLost  float64       // 0..1, newest receiver report of the video track
+	RTT           time.Duration // 0 while unknown
+	Path          string        // the ICE pair in use, for people
+}

@@ -1,0 +1,188 @@
+// Package publisher holds one camera's life: it joins a source to a target.
+//
+// Two loops run side by side. The camera's loop opens the source, finds out
+// which tracks flow and reopens it when it is lost; the target's loop makes a
+// session as soon as every chosen track flows, keeps it while the camera is
+// away for no longer than the hold time, and rebuilds it without touching the
+// camera when it is lost. Packets go from the source's goroutine straight
+// through a feed into the session: no queue lies between.
+package publisher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/repack"
+)
+
+// Defaults of Config.
+const (
+	DefaultHold = 15 * time.Second
+)
+
+const (
+	// probeTimeout bounds the wait for a playing camera's first video packet
+	// and its parameter sets.
+	probeTimeout = 10 * time.Second
+	// audioWait is how long flowing video waits for announced audio. A track
+	// that is offered and stays silent makes LiveKit Ingress end the session.
+	audioWait = time.Second
+	// stableAfter is how long media must flow before the pace of retries starts
+	// afresh.
+	stableAfter = 10 * time.Second
+	// closeTimeout bounds DELETE and TEARDOWN at the end.
+	closeTimeout = 4 * time.Second
+	// publishTimeout bounds one attempt to make a session, provisioning,
+	// HTTP, ICE and DTLS included. livekit-server alone may take 15 s to
+	// find a node.
+	publishTimeout = 40 * time.Second
+)
+
+// Config says what to publish and where.
+type Config struct {
+	Name   string // unique within the site; in every log line
+	Source Source
+	Target Target
+	Audio  bool          // false: leave all audio out
+	Hold   time.Duration // keep the session while the camera is away; 0 means DefaultHold
+	SEI    repack.SEI
+	OnLoss repack.OnLoss
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// Publisher publishes one camera. Run it once.
+type Publisher struct {
+	cfg Config
+	log *slog.Logger
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced whenever what mu guards has changed
+	camera  side
+	target  side
+	state   State
+	since   time.Time
+	video   *feed     // nil until the camera was first opened
+	feeds   []*feed   // what flows in the camera's present session, or flowed in the last
+	away    time.Time // since when the camera has not been flowing; zero: it flows
+	source  SourceSession
+	session TargetSession
+	status  Status // the parts that change rarely, and the sampled ones
+	sample  sample
+	logged  repeats
+
+	sent      counters
+	keyFrames chan struct{} // capacity 1: somebody wants a key frame
+}
+
+// New checks the configuration; it does no I/O.
+func New(cfg Config) (*Publisher, error) {
+	switch {
+	case cfg.Name == "":
+		return nil, errors.New("publisher: no name")
+	case cfg.Source == nil:
+		return nil, errors.New("publisher: no source")
+	case cfg.Target == nil:
+		return nil, errors.New("publisher: no target")
+	case cfg.Hold < 0:
+		return nil, errors.New("publisher: hold is negative")
+	}
+	if cfg.Hold == 0 {
+		cfg.Hold = DefaultHold
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	p := &Publisher{
+		cfg:       cfg,
+		log:       cfg.Logger.With("camera", cfg.Name),
+		changed:   make(chan struct{}),
+		state:     Idle,
+		since:     time.Now(),
+		keyFrames: make(chan struct{}, 1),
+	}
+	p.status.Name = cfg.Name
+	p.status.Target = cfg.Target.String()
+	return p, nil
+}
+
+// Name is the camera's name.
+func (p *Publisher) Name() string { return p.cfg.Name }
+
+// Run publishes the camera until ctx ends, then ends both sessions (DELETE,
+// TEARDOWN) within about closeTimeout and returns. Nothing that goes wrong on
+// the way ends it.
+func (p *Publisher) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, loop := range []func(context.Context){p.runCamera, p.runTarget, p.runKeyFrames, p.runSampler} {
+		wg.Go(func() { loop(ctx) })
+	}
+	wg.Wait()
+	p.update(func() {
+		p.camera.phase, p.target.phase = phaseFinished, phaseFinished
+	})
+}
+
+// update changes the shared state, works out the camera's state anew and wakes
+// whoever waits for a change.
+func (p *Publisher) update(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	close(p.changed)
+	p.changed = make(chan struct{})
+
+	state, fault := derive(p.camera, p.target)
+	p.status.Reason, p.status.Hint = "", ""
+	if fault != nil {
+		p.status.Reason, p.status.Hint = fault.Text, fault.Hint
+	}
+	if state == Live {
+		p.status.EverLive, p.status.Tried = true, true
+	}
+	if state != p.state {
+		p.state, p.since = state, time.Now()
+		p.log.Info("state", "state", string(state))
+	}
+}
+
+// watch returns a channel that is closed at the next change. Take it before
+// looking at the state.
+func (p *Publisher) watch() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}
+
+// wantKeyFrame asks for an IDR soon; requests within a second become one.
+func (p *Publisher) wantKeyFrame() {
+	select {
+	case p.keyFrames <- struct{}{}:
+	default:
+	}
+}
+
+// runKeyFrames passes requests on to the camera, at most one a second: viewers
+// who join ask in bursts, and encoders choke on them.
+func (p *Publisher) runKeyFrames(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.keyFrames:
+		}
+		p.mu.Lock()
+		src := p.source
+		p.mu.Unlock()
+		if src != nil {
+			if err := src.RequestKeyFrame(); err != nil {
+				p.log.Debug("key frame request", "err", err)
+			}
+		}
+		if !sleep(ctx, time.Second) {
+			return
+		}
+	}
+}

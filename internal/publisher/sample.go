@@ -1,0 +1,129 @@
+package publisher
+
+import (
+	"context"
+	"time"
+)
+
+// samplePeriod is how often the rates are worked out. They are taken over
+// sampleSpan, so that a figure does not jump with every key frame.
+const (
+	samplePeriod = time.Second
+	sampleSpan   = 5
+)
+
+// reading is the counters at one moment.
+type reading struct {
+	at     time.Time
+	bytes  uint64
+	frames uint64
+}
+
+// sample turns counters of feeds and sessions into rates and totals.
+type sample struct {
+	ring          [sampleSpan + 1]reading
+	n             int
+	nacked, wants uint64 // of the sessions that have ended
+	fps, bitrate  float64
+	problem       string // the newest that the repacker told
+}
+
+// ended adds an ended session's counters to the totals.
+func (s *sample) ended(last TargetStats) {
+	s.nacked += last.Nacked
+	s.wants += last.KeyFramesWant
+}
+
+// rates adds a reading and returns access units and payload bits a second.
+func (s *sample) rates(r reading) (fps, bitrate float64) {
+	if s.n == len(s.ring) {
+		copy(s.ring[:], s.ring[1:])
+		s.n--
+	}
+	s.ring[s.n] = r
+	s.n++
+	first := s.ring[0]
+	span := r.at.Sub(first.at).Seconds()
+	if span <= 0 || r.bytes < first.bytes || r.frames < first.frames {
+		s.ring[0], s.n = r, 1
+		return 0, 0
+	}
+	return float64(r.frames-first.frames) / span, float64(r.bytes-first.bytes) * 8 / span
+}
+
+// runSampler keeps the rates and looks at what the repacker has found out.
+func (p *Publisher) runSampler(ctx context.Context) {
+	tick := time.NewTicker(samplePeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.takeSample(time.Now())
+		}
+	}
+}
+
+// takeSample works out the rates, passes the repacker's wish for a key frame
+// on, and tells once what it found wrong with the stream.
+func (p *Publisher) takeSample(now time.Time) {
+	p.mu.Lock()
+	video := p.video
+	p.mu.Unlock()
+	if video == nil {
+		return
+	}
+	v := video.video.Stats()
+	var problem string
+	p.mu.Lock()
+	p.sample.fps, p.sample.bitrate = p.sample.rates(reading{now, p.sent.bytes.Load(), v.AccessUnits})
+	if v.Problem != p.sample.problem {
+		p.sample.problem, problem = v.Problem, v.Problem
+	}
+	changed := v.ProfileLevelID != p.status.ProfileLevelID
+	p.mu.Unlock()
+	if problem != "" {
+		p.log.Warn("stream", "problem", problem)
+	}
+	if changed {
+		// The target's loop looks whether its session still fits.
+		p.update(func() { p.status.ProfileLevelID = v.ProfileLevelID })
+	}
+	if v.NeedKeyFrame {
+		p.wantKeyFrame()
+	}
+}
+
+// Status is a snapshot of the camera, safe to take at any time.
+func (p *Publisher) Status() Status {
+	p.mu.Lock()
+	s := p.status
+	s.State, s.Since = p.state, p.since
+	s.FPS, s.Bitrate = p.sample.fps, p.sample.bitrate
+	s.Nacked, s.PLIs = p.sample.nacked, p.sample.wants
+	session, video := p.session, p.video
+	if s.State == Live && s.Reason == "" {
+		s.Reason = p.sample.problem
+	}
+	p.mu.Unlock()
+
+	s.Packets, s.Bytes = p.sent.packets.Load(), p.sent.bytes.Load()
+	if ns := p.sent.last.Load(); ns != 0 {
+		s.LastFrame = time.Unix(0, ns)
+	}
+	if session != nil {
+		t := session.Stats()
+		s.Nacked += t.Nacked
+		s.PLIs += t.KeyFramesWant
+		s.FractionLost, s.RTT, s.Path = t.FractionLost, t.RTT, t.Path
+	}
+	if video != nil {
+		v := video.video.Stats()
+		s.Codec = CodecH264
+		s.ProfileLevelID, s.Width, s.Height = v.ProfileLevelID, v.Width, v.Height
+		s.Lost, s.Damaged = v.LostPackets, v.DamagedUnits
+		s.KeyFrames, s.KeyFrameInterval = v.KeyFrames, v.KeyFrameInterval
+	}
+	return s
+}

@@ -1,0 +1,106 @@
+package publisher
+
+import (
+	"time"
+)
+
+// State is where a camera stands in its life.
+type State string
+
+// The states, in the order of a good start.
+const (
+	Idle         State = "idle"         // not started, or ended
+	Opening      State = "opening"      // connecting to the camera for the first time
+	Probing      State = "probing"      // the camera plays; waiting until every track flows
+	Publishing   State = "publishing"   // RTP flows; the session with the target is being made
+	Live         State = "live"         // connected, and frames leave
+	Stalled      State = "stalled"      // the camera answers but sends no frames
+	Reconnecting State = "reconnecting" // camera or session lost, or not to be had; trying again
+)
+
+// States lists every state.
+func States() []State {
+	return []State{Idle, Opening, Probing, Publishing, Live, Stalled, Reconnecting}
+}
+
+// Status is a snapshot of one camera. Counters never step back while the
+// publisher lives.
+type Status struct {
+	Name   string
+	State  State
+	Since  time.Time // of the last change of state
+	Reason string    // why it is in this state, "" if all is well
+	Hint   string    // what a person can do about it
+
+	Target string // where it is published, without secrets
+
+	Codec          string
+	ProfileLevelID string
+	Width, Height  int     // pixels
+	FPS            float64 // access units a second, over the last seconds
+	Bitrate        float64 // RTP payload sent, bits a second, over the last seconds
+	Audio          string  // the audio codec sent; "" for none
+	AudioNote      string  // why there is no audio, or what is done to it
+	Notes          []string
+
+	SessionSince     time.Time // zero: no session
+	Path             string    // the ICE pair in use
+	Packets, Bytes   uint64    // RTP packets and payload bytes sent
+	Lost             uint64    // packets lost between the camera and us
+	Damaged          uint64    // access units not sent in full because of that
+	Nacked           uint64    // packets the far end asked for again
+	PLIs             uint64    // key frame requests from the far end
+	FractionLost     float64   // 0..1, as the far end reports it
+	RTT              time.Duration
+	KeyFrames        uint64
+	KeyFrameInterval time.Duration
+	LastFrame        time.Time // newest packet sent
+
+	CameraSessions uint64 // RTSP sessions that played
+	TargetSessions uint64 // WHIP sessions that connected
+	CameraFailures uint64 // failed or lost RTSP sessions
+	TargetFailures uint64 // failed or lost WHIP sessions
+	Tried          bool   // the first attempt has ended, well or badly
+	EverLive       bool
+}
+
+// phase is where one side (camera or target) stands.
+type phase int
+
+const (
+	phaseIdle     phase = iota
+	phaseWorking        // opening the camera, or making the session
+	phaseProbing        // camera only: playing, not every track flows yet
+	phaseUp             // flowing, or connected
+	phaseWaiting        // failed, waiting before the next attempt
+	phaseFinished       // ended for good
+)
+
+// side is the state of the camera or of the target.
+type side struct {
+	phase phase
+	fault *Fault // the last failure, nil once up again
+	stall bool   // camera only: the last failure was silence
+}
+
+// derive tells the camera's state and its reason from both sides.
+func derive(cam, target side) (State, *Fault) {
+	switch {
+	case cam.phase == phaseIdle || cam.phase == phaseFinished:
+		return Idle, nil
+	case cam.phase == phaseUp && target.phase == phaseUp:
+		return Live, nil
+	case cam.phase == phaseUp && target.fault != nil:
+		return Reconnecting, target.fault
+	case cam.phase == phaseUp:
+		return Publishing, nil
+	case cam.fault != nil && cam.stall:
+		return Stalled, cam.fault
+	case cam.fault != nil:
+		return Reconnecting, cam.fault
+	case cam.phase == phaseProbing:
+		return Probing, nil
+	default:
+		return Opening, nil
+	}
+}

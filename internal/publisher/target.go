@@ -1,0 +1,191 @@
+package publisher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// runTarget makes a session whenever the camera flows, and keeps it.
+func (p *Publisher) runTarget(ctx context.Context) {
+	pace := newBackoff()
+	for {
+		feeds := p.awaitCamera(ctx)
+		if feeds == nil {
+			return
+		}
+		stable, err := p.targetSession(ctx, feeds)
+		if ctx.Err() != nil {
+			return
+		}
+		if stable {
+			pace.reset()
+		}
+		if err == nil {
+			continue // ended for a reason of ours: begin again as the camera is now
+		}
+		f := faultOf(err)
+		wait := pace.next(f)
+		p.report("target", f, wait)
+		p.update(func() {
+			p.target = side{phase: phaseWaiting, fault: &f}
+			p.status.TargetFailures++
+			p.status.Tried = true
+		})
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+// awaitCamera returns the feeds once the camera flows, or nil when ctx ends.
+func (p *Publisher) awaitCamera(ctx context.Context) []*feed {
+	for {
+		changed := p.watch()
+		p.mu.Lock()
+		up, feeds := p.camera.phase == phaseUp, p.feeds
+		p.mu.Unlock()
+		if up {
+			return feeds
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		}
+	}
+}
+
+// targetSession makes one session and stays with it to its end. A nil error
+// means that we ended it: the camera was away for too long, or came back with
+// other tracks.
+func (p *Publisher) targetSession(ctx context.Context, feeds []*feed) (stable bool, err error) {
+	defer guard(&err)
+	offers := make([]Offer, len(feeds))
+	for i, f := range feeds {
+		offers[i] = f.offer(p.cfg.Target.AudioCodecs(f.track.Codec))
+	}
+	p.update(func() { p.target.phase = phaseWorking })
+
+	pctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	session, err := p.cfg.Target.Publish(pctx, offers, p.wantKeyFrame)
+	cancel()
+	if err != nil {
+		return false, err
+	}
+	connected := time.Now()
+	p.connect(session, feeds)
+	defer p.disconnect(session, feeds)
+
+	reason, err := p.keep(ctx, session, feeds, offers)
+	if err == nil && reason != "" {
+		p.log.Info("session ended", "reason", reason)
+	}
+	return time.Since(connected) >= stableAfter, err
+}
+
+// connect lets the packets into the session, and asks for a key frame at once
+// and again a second later: a terminating LiveKit Ingress loses the first one
+// while it binds its own tracks.
+func (p *Publisher) connect(session TargetSession, feeds []*feed) {
+	for i, f := range feeds {
+		codec := session.Codec(i)
+		f.out.Store(&outlet{session: session, track: i,
+			convert: f.track.Codec == CodecPCMU && codec == CodecPCMA})
+	}
+	p.update(func() {
+		p.target = side{phase: phaseUp}
+		p.session = session
+		p.status.TargetSessions++
+		p.status.SessionSince = time.Now()
+	})
+	p.recovered("target")
+	p.log.Info("connected", "target", p.cfg.Target.String(), "path", session.Stats().Path)
+	p.wantKeyFrame()
+}
+
+// disconnect takes the packets out of the session and ends it at the far end,
+// also when the publisher itself is ending.
+func (p *Publisher) disconnect(session TargetSession, feeds []*feed) {
+	for _, f := range feeds {
+		f.out.Store(nil)
+	}
+	last := session.Stats()
+	p.update(func() {
+		p.target.phase = phaseWaiting
+		p.session = nil
+		p.status.SessionSince = time.Time{}
+		p.status.Path = ""
+		p.sample.ended(last)
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if err := session.Close(ctx); err != nil {
+		p.log.Debug("close session", "err", err)
+	}
+}
+
+// keep stays with a connected session until it is lost (an error), or until
+// there is a reason of ours to end it.
+func (p *Publisher) keep(ctx context.Context, session TargetSession, feeds []*feed, offers []Offer) (string, error) {
+	second := time.AfterFunc(time.Second, p.wantKeyFrame)
+	defer second.Stop()
+	for {
+		changed := p.watch()
+		p.mu.Lock()
+		away, up, now := p.away, p.camera.phase == phaseUp, p.feeds
+		p.mu.Unlock()
+
+		if up {
+			if reason := differs(feeds, now, offers); reason != "" {
+				return reason, nil
+			}
+		}
+		var hold <-chan time.Time
+		var timer *time.Timer
+		if !away.IsZero() {
+			timer = time.NewTimer(time.Until(away.Add(p.cfg.Hold)))
+			hold = timer.C
+		}
+		done, reason, err := false, "", error(nil)
+		select {
+		case <-ctx.Done():
+			done = true
+		case <-session.Done():
+			done, err = true, sessionError(session)
+		case <-hold:
+			done, reason = true, fmt.Sprintf("the camera has been away for %s (hold)", p.cfg.Hold)
+		case <-changed:
+		}
+		if timer != nil {
+			timer.Stop()
+		}
+		if done {
+			return reason, err
+		}
+	}
+}
+
+// differs says why the session no longer fits what the camera sends. The
+// codecs of a WHIP session cannot be changed (RFC 9725, section 3).
+func differs(session, camera []*feed, offers []Offer) string {
+	if !slices.Equal(session, camera) {
+		return "the camera came back with other tracks"
+	}
+	was, is := offers[0].ProfileLevelID, camera[0].video.Stats().ProfileLevelID
+	if len(was) == 6 && len(is) == 6 && was[:2] != is[:2] {
+		return fmt.Sprintf("the camera changed its H.264 profile from %s to %s", was, is)
+	}
+	return ""
+}
+
+func sessionError(s TargetSession) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	return errors.New("the far end ended the session")
+}
+
+func asError(err error, target any) bool { return errors.As(err, target) }

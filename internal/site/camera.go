@@ -1,0 +1,84 @@
+package site
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+	"github.com/rtsp2whip/rtsp2whip/pkg/rtspsrc"
+)
+
+// camera is an RTSP camera as a publisher sees it.
+type camera struct{ src *rtspsrc.Source }
+
+// newCamera checks a camera's settings; it does no I/O.
+func newCamera(c Camera, userAgent string, log *slog.Logger) (camera, error) {
+	transport, err := rtspsrc.ParseTransport(string(c.Transport))
+	if err != nil {
+		return camera{}, err
+	}
+	src, err := rtspsrc.New(rtspsrc.Config{
+		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(),
+		Transport:  transport,
+		TLS:        rtspsrc.TLSConfig{Insecure: c.TLS.Insecure, SHA256: c.TLS.SHA256},
+		VideoTrack: c.VideoTrack,
+		Stall:      c.Stall.Std(),
+		UserAgent:  userAgent,
+		Logger:     log,
+	})
+	if err != nil {
+		return camera{}, err
+	}
+	return camera{src}, nil
+}
+
+func (c camera) Open(ctx context.Context) (publisher.SourceSession, error) {
+	s, err := c.src.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &cameraSession{Session: s}, nil
+}
+
+// cameraSession turns the types of rtspsrc into those of publisher; what the
+// two have in common comes from the embedded session.
+type cameraSession struct{ *rtspsrc.Session }
+
+func (s *cameraSession) Tracks() []publisher.Track {
+	var out []publisher.Track
+	for _, t := range s.Session.Tracks() {
+		out = append(out, publisher.Track{
+			ID: t.ID, Kind: publisher.Kind(t.Kind), Codec: t.Codec,
+			ClockRate: t.ClockRate, Channels: t.Channels, ParameterSets: t.ParameterSets,
+		})
+	}
+	return out
+}
+
+func (s *cameraSession) Ignored() []string {
+	var out []string
+	for _, t := range s.Session.Ignored() {
+		out = append(out, fmt.Sprintf("%s track (%s) not used: %s", t.Kind, t.Codec, t.Reason))
+	}
+	return out
+}
+
+func (s *cameraSession) Play(ctx context.Context, tracks []publisher.Track, h publisher.Handler) error {
+	chosen := make(map[int]bool, len(tracks))
+	for _, t := range tracks {
+		chosen[t.ID] = true
+	}
+	var play []rtspsrc.Track
+	for _, t := range s.Session.Tracks() {
+		if chosen[t.ID] {
+			play = append(play, t)
+		}
+	}
+	return s.Session.Play(ctx, play, func(t rtspsrc.Track, pkt *rtp.Packet, arrived time.Time) {
+		h(t.ID, pkt, arrived)
+	})
+}

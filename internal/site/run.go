@@ -1,0 +1,128 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+	"github.com/rtsp2whip/rtsp2whip/internal/repack"
+	"github.com/rtsp2whip/rtsp2whip/pkg/ingress"
+	"github.com/rtsp2whip/rtsp2whip/pkg/whip"
+)
+
+// startSpread is the time over which the cameras of a site begin, for each of
+// them, and startSpreadMax the longest for all: a hundred connections in the
+// same millisecond overrun small switches, NVRs and the box itself.
+const (
+	startSpread    = 20 * time.Millisecond
+	startSpreadMax = 2 * time.Second
+)
+
+// Site is a running site: one publisher for each enabled camera.
+type Site struct {
+	publishers []*publisher.Publisher
+	livekit    *ingress.Client
+}
+
+// New makes the publishers of a checked Config. It does no I/O.
+func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
+	s := &Site{}
+	cameras := cfg.EnabledCameras()
+	for _, c := range cameras {
+		if c.Via == ViaWHIP || s.livekit != nil {
+			continue
+		}
+		lk, err := ingress.New(ingress.Config{
+			URL: cfg.LiveKit.URL, APIKey: cfg.LiveKit.APIKey.Reveal(), APISecret: cfg.LiveKit.APISecret.Reveal(), Logger: log,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("livekit: %w", err)
+		}
+		s.livekit = lk
+	}
+	media := whip.Config{
+		UDPPorts:   [2]uint16{cfg.Network.UDPPorts.First, cfg.Network.UDPPorts.Last},
+		Interfaces: cfg.Network.Interfaces,
+		UserAgent:  userAgent,
+	}
+	var errs []error
+	for _, c := range cameras {
+		p, err := newPublisher(c, cfg, s.livekit, media, userAgent, log)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("camera %s: %w", c.Name, err))
+			continue
+		}
+		s.publishers = append(s.publishers, p)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, userAgent string, log *slog.Logger) (*publisher.Publisher, error) {
+	clog := log.With("camera", c.Name)
+	src, err := newCamera(c, userAgent, clog)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := newTarget(c, cfg, lk, media, clog)
+	if err != nil {
+		return nil, err
+	}
+	pc := publisher.Config{
+		Name: c.Name, Source: src, Target: dst,
+		Audio: c.Audio != AudioOff, Hold: c.Hold.Std(), Logger: log,
+	}
+	if c.SEI == SEIPass {
+		pc.SEI = repack.SEIPass
+	}
+	if c.OnLoss == OnLossPass {
+		pc.OnLoss = repack.PassDamaged
+	}
+	return publisher.New(pc)
+}
+
+// Run publishes every camera until ctx ends, then ends all sessions, side by
+// side, and returns.
+func (s *Site) Run(ctx context.Context) {
+	spread := min(startSpread*time.Duration(len(s.publishers)), startSpreadMax)
+	var wg sync.WaitGroup
+	for i, p := range s.publishers {
+		wg.Go(func() {
+			if i > 0 && !sleep(ctx, time.Duration(rand.Int64N(int64(spread)))) {
+				return
+			}
+			p.Run(ctx)
+		})
+	}
+	wg.Wait()
+	if s.livekit != nil {
+		s.livekit.CloseIdleConnections()
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Cameras returns a snapshot of every enabled camera, in the file's order.
+func (s *Site) Cameras() []publisher.Status {
+	out := make([]publisher.Status, len(s.publishers))
+	for i, p := range s.publishers {
+		out[i] = p.Status()
+	}
+	return out
+}

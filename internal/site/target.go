@@ -1,0 +1,187 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+	"github.com/rtsp2whip/rtsp2whip/pkg/ingress"
+	"github.com/rtsp2whip/rtsp2whip/pkg/whip"
+)
+
+// tokenLife is how long a minted room token is good for. It is made afresh for
+// each request, so it need outlive no more than the joining itself.
+const tokenLife = 10 * time.Minute
+
+// address is where a session begins: the WHIP endpoint, and its bearer token.
+type address struct {
+	endpoint string
+	token    func(context.Context) (string, error)
+}
+
+// target publishes one camera to a WHIP endpoint, however that is found.
+type target struct {
+	name  string // for people
+	audio map[string][]string
+	find  func(context.Context) (address, error)
+
+	media whip.Config // everything but Endpoint and Token
+
+	mu    sync.Mutex
+	known *address // from find, until the endpoint refuses it
+}
+
+// What a target takes, by the camera's codec, in order of preference. A
+// terminating LiveKit Ingress takes no µ-law; everything else that LiveKit and
+// browsers have takes both.
+var (
+	anyG711 = map[string][]string{
+		publisher.CodecOpus: {publisher.CodecOpus},
+		publisher.CodecPCMA: {publisher.CodecPCMA},
+		publisher.CodecPCMU: {publisher.CodecPCMU, publisher.CodecPCMA},
+	}
+	aLawOnly = map[string][]string{
+		publisher.CodecOpus: {publisher.CodecOpus},
+		publisher.CodecPCMA: {publisher.CodecPCMA},
+		publisher.CodecPCMU: {publisher.CodecPCMA},
+	}
+)
+
+// newTarget makes the target that the camera names; it does no I/O.
+func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log *slog.Logger) (*target, error) {
+	media.Logger = log
+	t := &target{media: media, audio: anyG711}
+	spec := ingress.Spec{
+		Name: ingress.Marker("", c.Name), Room: c.Room, Identity: c.Identity,
+		DisplayName: c.DisplayName, Metadata: c.Metadata, WHIPURL: cfg.LiveKit.WHIPURL,
+	}
+	switch c.Via {
+	case ViaWHIP:
+		t.name = "WHIP " + hostOf(c.WHIP.URL)
+		at := address{c.WHIP.URL, whip.StaticToken(c.WHIP.Token.Reveal())}
+		t.find = func(context.Context) (address, error) { return at, nil }
+	case ViaServer:
+		t.name = "LiveKit server, room " + c.Room
+		endpoint := cfg.LiveKit.WHIPURL
+		if endpoint == "" {
+			var err error
+			if endpoint, err = ingress.ServerWHIPURL(cfg.LiveKit.URL); err != nil {
+				return nil, err
+			}
+		}
+		at := address{endpoint, func(context.Context) (string, error) { return lk.RoomToken(spec, tokenLife) }}
+		t.find = func(context.Context) (address, error) { return at, nil }
+	case ViaIngress:
+		t.name = "LiveKit Ingress, room " + c.Room
+		t.audio = aLawOnly
+		t.find = func(ctx context.Context) (address, error) {
+			e, err := lk.Ensure(ctx, spec)
+			if err != nil {
+				return address{}, err
+			}
+			return address{e.URL, whip.StaticToken(e.StreamKey.Reveal())}, nil
+		}
+	default:
+		return nil, errors.New("via: " + string(c.Via) + " is not known")
+	}
+	return t, nil
+}
+
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "endpoint"
+	}
+	return u.Host
+}
+
+func (t *target) String() string { return t.name }
+
+func (t *target) AudioCodecs(codec string) []string { return t.audio[codec] }
+
+// Publish finds the endpoint, if it is not known, and makes a session there.
+func (t *target) Publish(ctx context.Context, offers []publisher.Offer, onKeyFrame func()) (publisher.TargetSession, error) {
+	at, err := t.address(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg := t.media
+	cfg.Endpoint, cfg.Token = at.endpoint, at.token
+	cfg.OnKeyFrameRequest = func(int) { onKeyFrame() }
+	client, err := whip.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s, err := client.Publish(ctx, tracksOf(offers))
+	if err != nil {
+		t.refused(err)
+		return nil, err
+	}
+	return &session{Session: s, tracks: len(offers)}, nil
+}
+
+func (t *target) address(ctx context.Context) (address, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil {
+		at, err := t.find(ctx)
+		if err != nil {
+			return address{}, err
+		}
+		t.known = &at
+	}
+	return *t.known, nil
+}
+
+// refused forgets an endpoint that says it does not know us: somebody may have
+// deleted the ingress, or the far end its memory of it.
+func (t *target) refused(err error) {
+	var e *whip.Error
+	if errors.As(err, &e) && e.Status >= 400 && e.Status < 500 {
+		t.mu.Lock()
+		t.known = nil
+		t.mu.Unlock()
+	}
+}
+
+func tracksOf(offers []publisher.Offer) []whip.Track {
+	tracks := make([]whip.Track, len(offers))
+	for i, o := range offers {
+		tracks[i].Kind = string(o.Kind)
+		for _, name := range o.Codecs {
+			tracks[i].Codecs = append(tracks[i].Codecs, whip.Codec{Name: name, ProfileLevelID: o.ProfileLevelID})
+		}
+	}
+	return tracks
+}
+
+// session is a WHIP session as a publisher sees it.
+type session struct {
+	*whip.Session
+	tracks int
+}
+
+func (s *session) Codec(track int) string { return s.Session.Codec(track).Name }
+
+func (s *session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
+	return s.Session.WriteRTP(track, h, payload)
+}
+
+func (s *session) Stats() publisher.TargetStats {
+	st := s.Session.Stats()
+	out := publisher.TargetStats{RTT: st.RTT, Path: st.Pair}
+	for i, t := range st.Tracks {
+		out.Nacked += t.Nacked
+		out.KeyFramesWant += t.PLI + t.FIR
+		if i == 0 {
+			out.FractionLost = t.FractionLost
+		}
+	}
+	return out
+}
