@@ -57,10 +57,10 @@ type reader struct {
 	sound [][]byte
 }
 
-// read plays the camera over TCP, or as the client says.
-func read(t *testing.T, c *Camera, client gortsplib.Client) *reader {
+// read plays the camera until the test ends.
+func read(t *testing.T, c *Camera, protocol gortsplib.Protocol) *reader {
 	t.Helper()
-	r, err := tryRead(c.URL(), client)
+	r, err := tryRead(c.URL(), protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,22 +68,17 @@ func read(t *testing.T, c *Camera, client gortsplib.Client) *reader {
 	return r
 }
 
-func tryRead(address string, client gortsplib.Client) (*reader, error) {
+func tryRead(address string, protocol gortsplib.Protocol) (*reader, error) {
 	u, err := base.ParseURL(address)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{client: &client}
-	client.Scheme, client.Host = u.Scheme, u.Host
-	if client.Protocol == nil {
-		tcp := gortsplib.ProtocolTCP
-		client.Protocol = &tcp
-	}
-	if err := client.Start(); err != nil {
+	r := &reader{client: &gortsplib.Client{Protocol: &protocol, Scheme: u.Scheme, Host: u.Host}}
+	if err := r.client.Start(); err != nil {
 		return nil, err
 	}
 	if err := r.play(u); err != nil {
-		client.Close()
+		r.client.Close()
 		return nil, err
 	}
 	return r, nil
@@ -161,7 +156,7 @@ func TestReaderGetsEveryAccessUnit(t *testing.T) {
 			t.Parallel()
 			var sent tape
 			c := start(t, Config{Clip: "360p-baseline", Audio: "opus", OnAccessUnit: sent.record})
-			r := read(t, c, gortsplib.Client{Protocol: &protocol})
+			r := read(t, c, protocol)
 			// More than the clip holds, so that its end and start are among them.
 			wait(t, "access units", func() bool { return r.unitCount() >= 130 && r.audioCount() >= 100 })
 			r.client.Close()
@@ -207,7 +202,7 @@ func TestStats(t *testing.T) {
 	if s := c.Stats(); s != (Stats{}) {
 		t.Fatalf("before anybody plays: %+v", s)
 	}
-	r := read(t, c, gortsplib.Client{})
+	r := read(t, c, gortsplib.ProtocolTCP)
 	wait(t, "60 access units", func() bool { return c.Stats().AccessUnits == 60 && r.unitCount() >= 57 })
 	s := c.Stats()
 	if s.KeyFrames < 1 || s.KeyFrames > 2 || s.VideoPackets < 60 || s.AudioPackets < 60 || s.Bytes < 20000 || s.Errors != 0 || s.Readers != 1 {
@@ -220,13 +215,13 @@ func TestStats(t *testing.T) {
 func TestRestartKeepsAddressAndBreaksSessions(t *testing.T) {
 	c := start(t, Config{})
 	address := c.URL()
-	r := read(t, c, gortsplib.Client{})
+	r := read(t, c, gortsplib.ProtocolTCP)
 	wait(t, "media", func() bool { return r.unitCount() > 3 })
 	c.Stop()
 	if err := r.client.Wait(); err == nil {
 		t.Error("the session outlived its camera")
 	}
-	if _, err := tryRead(address, gortsplib.Client{}); err == nil {
+	if _, err := tryRead(address, gortsplib.ProtocolTCP); err == nil {
 		t.Error("a stopped camera answers")
 	}
 	if err := c.Restart(); err != nil {
@@ -235,7 +230,7 @@ func TestRestartKeepsAddressAndBreaksSessions(t *testing.T) {
 	if c.URL() != address {
 		t.Errorf("moved from %s to %s", address, c.URL())
 	}
-	again := read(t, c, gortsplib.Client{})
+	again := read(t, c, gortsplib.ProtocolTCP)
 	wait(t, "media after the restart", func() bool { return again.unitCount() > 3 })
 	if again.video[0].SSRC == r.video[0].SSRC {
 		t.Error("the SSRC has stayed the same")
@@ -244,11 +239,11 @@ func TestRestartKeepsAddressAndBreaksSessions(t *testing.T) {
 
 func TestFreeze(t *testing.T) {
 	c := start(t, Config{Audio: "opus"})
-	r := read(t, c, gortsplib.Client{})
+	r := read(t, c, gortsplib.ProtocolTCP)
 	wait(t, "media", func() bool { return r.unitCount() > 3 })
 	c.Freeze(true)
 	before := c.Stats().AccessUnits
-	other, err := tryRead(c.URL(), gortsplib.Client{})
+	other, err := tryRead(c.URL(), gortsplib.ProtocolTCP)
 	if err != nil {
 		t.Fatalf("a frozen camera does not answer: %v", err)
 	}
@@ -271,7 +266,7 @@ func mustURL(t *testing.T, s string) *base.URL {
 
 func TestKeyFrameOnRequest(t *testing.T) {
 	c := start(t, Config{FromStart: true, Faults: Faults{HonourPLI: true}})
-	r := read(t, c, gortsplib.Client{})
+	r := read(t, c, gortsplib.ProtocolTCP)
 	wait(t, "media", func() bool { return r.unitCount() > 5 })
 	keys := c.Stats().KeyFrames
 	at := c.Stats().AccessUnits
@@ -287,19 +282,19 @@ func TestKeyFrameOnRequest(t *testing.T) {
 func TestPasswordAndPath(t *testing.T) {
 	for _, sha256 := range []bool{false, true} {
 		c := start(t, Config{Username: "viewer", Password: "p@ss:w/rd", Faults: Faults{DigestSHA256: sha256}})
-		if _, err := tryRead(c.URL(), gortsplib.Client{}); err == nil {
+		if _, err := tryRead(c.URL(), gortsplib.ProtocolTCP); err == nil {
 			t.Error("no password is needed")
 		}
 		u := mustURL(t, c.URL())
 		good := fmt.Sprintf("rtsp://viewer:p%%40ss%%3Aw%%2Frd@%s%s", u.Host, u.Path)
-		r, err := tryRead(good, gortsplib.Client{})
+		r, err := tryRead(good, gortsplib.ProtocolTCP)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.client.Close()
 	}
 	c := start(t, Config{})
-	if _, err := tryRead(c.URL()+"x", gortsplib.Client{}); err == nil {
+	if _, err := tryRead(c.URL()+"x", gortsplib.ProtocolTCP); err == nil {
 		t.Error("any path is accepted")
 	}
 }
@@ -310,7 +305,7 @@ func TestFiftyCameras(t *testing.T) {
 	var readers []*reader
 	for range n {
 		c := start(t, Config{Transport: Transport(len(readers) % 2), Audio: "opus"})
-		readers = append(readers, read(t, c, gortsplib.Client{}))
+		readers = append(readers, read(t, c, gortsplib.ProtocolTCP))
 	}
 	for i, r := range readers {
 		wait(t, fmt.Sprintf("media of camera %d", i), func() bool { return r.unitCount() > 25 })

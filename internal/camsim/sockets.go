@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"sync"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
 )
 
 // udpPair is an even port for RTP and the one after it for RTCP (RFC 3550,
@@ -55,9 +56,7 @@ func (p *udpPair) release() {
 	}
 }
 
-// gatheringListener's connections write an access unit at a time: the server
-// makes a write of every interleaved frame, and with many cameras those system
-// calls are most of the cost.
+// gatheringListener's connections write an access unit at a time.
 type gatheringListener struct{ net.Listener }
 
 func (l gatheringListener) Accept() (net.Conn, error) {
@@ -65,34 +64,5 @@ func (l gatheringListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gatheringConn{Conn: c}, nil
-}
-
-type gatheringConn struct {
-	net.Conn
-	mu  sync.Mutex
-	buf []byte
-}
-
-// Sizes in bytes.
-const (
-	gatherMost  = 64 << 10 // written when so much has gathered
-	gatherLeast = 256      // frames up to this size are not waited with: audio, reports
-)
-
-// Write gets one whole interleaved frame or RTSP response at a time (RFC 2326,
-// section 10.12: '$', channel, two bytes of length, packet).
-func (c *gatheringConn) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.buf = append(c.buf, b...)
-	if midUnit := len(b) > gatherLeast && b[0] == '$' && b[5]&0x80 == 0; midUnit && len(c.buf) < gatherMost {
-		return len(b), nil
-	}
-	_, err := c.Conn.Write(c.buf)
-	c.buf = c.buf[:0]
-	if err != nil {
-		return 0, err
-	}
-	return len(b), nil
+	return reel.Gather(c), nil
 }
