@@ -1,0 +1,330 @@
+package whiptest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// StreamKey is part of every session's URL, as LiveKit has it. It must turn up in
+// no log and no error of a client.
+const StreamKey = "s3cr3tStreamKey42"
+
+// Wait bounds every wait of this package.
+const Wait = 20 * time.Second
+
+// Config changes what a server does; the zero value is a server that takes every
+// offer.
+type Config struct {
+	// TLS serves https with httptest's certificate; see Server.HTTPClient.
+	TLS bool
+	// Token, if set, is what requests must bear; others get 401.
+	Token string
+	// Script may reply to a request instead of the server, or before it. It is
+	// called for each request, in the order of arrival; nil lets the server do
+	// what it does.
+	Script func(Request) *Reply
+	// Header is added to the 201.
+	Header http.Header
+	// MutateAnswer changes the answer before it is sent.
+	MutateAnswer func(sdp string) string
+	// Codecs are those that the server takes: "H264", "opus", "PCMA", "PCMU". Nil
+	// means all of them.
+	Codecs []string
+	// Lose drops a received packet before anything else sees it: it will be NACKed.
+	Lose func(kind string, h *rtp.Header) bool
+	// OnRTP is given each packet, repaired ones included, on the goroutine that
+	// reads the track. The packet may be kept.
+	OnRTP func(kind string, p *rtp.Packet)
+	// NackInterval is between two looks for lost packets, 20 ms by default.
+	NackInterval time.Duration
+}
+
+// Request is a request as it arrived.
+type Request struct {
+	Method string
+	Path   string
+	Header http.Header
+	Body   string
+	Host   string
+	At     time.Time
+	// N counts the requests of this method, from 0.
+	N int
+}
+
+// Reply is a scripted reply.
+type Reply struct {
+	// Delay comes before everything else; the end of the test cuts it short.
+	Delay time.Duration
+	// Hang sends nothing until the client or the test gives up.
+	Hang bool
+	// Reset cuts the TCP connection instead of replying.
+	Reset bool
+	// Status, Header and Body are sent as they are; a Status of 0 leaves the
+	// reply to the server after all.
+	Status int
+	Header http.Header
+	Body   string
+	// Truncate announces more body than is sent.
+	Truncate bool
+}
+
+// Server is a WHIP server. Its methods may be called from any goroutine.
+type Server struct {
+	cfg  Config
+	http *httptest.Server
+	stop chan struct{}
+
+	mu       sync.Mutex
+	requests []Request
+	sessions []*Session
+	changed  chan struct{} // closed and replaced when something arrives
+}
+
+// NewServer starts a server that lives until the test ends.
+func NewServer(t testing.TB, cfg Config) *Server {
+	t.Helper()
+	s := &Server{cfg: cfg, stop: make(chan struct{}), changed: make(chan struct{})}
+	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	// TLS tests fail handshakes on purpose; the log is not for them.
+	s.http.Config.ErrorLog = discardLog
+	if cfg.TLS {
+		s.http.StartTLS()
+	} else {
+		s.http.Start()
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// URL is the WHIP endpoint.
+func (s *Server) URL() string { return s.http.URL + "/whip" }
+
+// URLAs is the endpoint under another name of this machine, such as "localhost".
+func (s *Server) URLAs(host string) string {
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		return ""
+	}
+	u.Host = host + ":" + u.Port()
+	return u.String()
+}
+
+// HTTPClient trusts the server's certificate. It belongs to the server, which
+// closes its connections.
+func (s *Server) HTTPClient() *http.Client { return s.http.Client() }
+
+// Close ends the server and its sessions. It is called at the end of the test.
+func (s *Server) Close() {
+	s.mu.Lock()
+	select {
+	case <-s.stop:
+		s.mu.Unlock()
+		return
+	default:
+	}
+	close(s.stop)
+	sessions := slices.Clone(s.sessions)
+	s.mu.Unlock()
+	s.http.CloseClientConnections()
+	s.http.Close()
+	for _, session := range sessions {
+		session.Close()
+	}
+}
+
+// Requests returns every request so far, or those of one method.
+func (s *Server) Requests(method string) []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Request
+	for _, r := range s.requests {
+		if method == "" || r.Method == method {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Sessions returns every session so far, ended ones included.
+func (s *Server) Sessions() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sessions)
+}
+
+// WaitSession returns the newest session, waiting for the first one.
+func (s *Server) WaitSession(t testing.TB) *Session {
+	t.Helper()
+	s.wait(t, "a WHIP session", func() bool { return len(s.sessions) > 0 })
+	sessions := s.Sessions()
+	return sessions[len(sessions)-1]
+}
+
+// WaitRequests waits for so many requests of a method.
+func (s *Server) WaitRequests(t testing.TB, method string, n int) []Request {
+	t.Helper()
+	s.wait(t, fmt.Sprintf("%d requests %s", n, method), func() bool {
+		have := 0
+		for _, r := range s.requests {
+			if r.Method == method {
+				have++
+			}
+		}
+		return have >= n
+	})
+	return s.Requests(method)
+}
+
+// wait waits for a condition, which is evaluated with the server locked.
+func (s *Server) wait(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	timeout := time.NewTimer(Wait)
+	defer timeout.Stop()
+	for {
+		s.mu.Lock()
+		ok, changed := condition(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout.C:
+			t.Fatalf("whiptest: waited %v in vain for %s", Wait, what)
+		}
+	}
+}
+
+// notify wakes those who wait. The server is locked.
+func (s *Server) notify() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *Server) record(r *http.Request) Request {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 2<<20))
+	req := Request{
+		Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: string(body), Host: r.Host, At: time.Now(),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, old := range s.requests {
+		if old.Method == req.Method {
+			req.N++
+		}
+	}
+	s.requests = append(s.requests, req)
+	s.notify()
+	return req
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	req := s.record(r)
+	if s.cfg.Script != nil {
+		if reply := s.cfg.Script(req); reply != nil && s.play(w, r, reply) {
+			return
+		}
+	}
+	if s.cfg.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.cfg.Token {
+		http.Error(w, "wrong token", http.StatusUnauthorized)
+		return
+	}
+	switch {
+	case r.Method == http.MethodPost && r.URL.Path == "/whip":
+		s.servePost(w, req)
+	case r.Method == http.MethodDelete:
+		s.serveDelete(w, req)
+	case r.URL.Path == "/whip":
+		http.Error(w, "POST an offer", http.StatusMethodNotAllowed)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// play carries out a scripted reply; it returns false if the server is to go on.
+func (s *Server) play(w http.ResponseWriter, r *http.Request, reply *Reply) bool {
+	delay := time.NewTimer(reply.Delay)
+	defer delay.Stop()
+	if reply.Hang {
+		delay.Reset(time.Hour)
+	}
+	select {
+	case <-delay.C:
+	case <-s.stop:
+		return true
+	case <-r.Context().Done():
+		return true
+	}
+	if reply.Reset {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+		return true
+	}
+	if reply.Status == 0 {
+		return false
+	}
+	for k, v := range reply.Header {
+		w.Header()[http.CanonicalHeaderKey(k)] = v
+	}
+	if reply.Truncate {
+		w.Header().Set("Content-Length", fmt.Sprint(len(reply.Body)+100))
+	}
+	w.WriteHeader(reply.Status)
+	_, _ = io.WriteString(w, reply.Body)
+	return true
+}
+
+func (s *Server) servePost(w http.ResponseWriter, req Request) {
+	if req.Header.Get("Content-Type") != "application/sdp" {
+		http.Error(w, "application/sdp only", http.StatusUnsupportedMediaType)
+		return
+	}
+	s.mu.Lock()
+	path := fmt.Sprintf("/whip/%s/WH_%d", StreamKey, len(s.sessions)+1)
+	s.mu.Unlock()
+	session, err := newSession(s, path, req.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotAcceptable)
+		return
+	}
+	s.mu.Lock()
+	select {
+	case <-s.stop:
+		s.mu.Unlock()
+		session.Close()
+		return
+	default:
+	}
+	s.sessions = append(s.sessions, session)
+	s.notify()
+	s.mu.Unlock()
+	for k, v := range s.cfg.Header {
+		w.Header()[http.CanonicalHeaderKey(k)] = v
+	}
+	w.Header().Set("Content-Type", "application/sdp")
+	if w.Header().Get("Location") == "" {
+		w.Header().Set("Location", path)
+	}
+	w.WriteHeader(http.StatusCreated)
+	_, _ = io.WriteString(w, session.Answer())
+}
+
+func (s *Server) serveDelete(w http.ResponseWriter, req Request) {
+	for _, session := range s.Sessions() {
+		if strings.HasSuffix(req.Path, session.Path()) && session.delete() {
+			return
+		}
+	}
+	http.Error(w, "no such session", http.StatusNotFound)
+}
