@@ -154,6 +154,9 @@ func (l *link) explainCause(e *Error) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
 		e.Err = fmt.Errorf("the camera closed the connection: %w", err)
 		e.hint = "The camera closed the connection: it may be restarting, or have more viewers than it can serve."
+		if w := l.wire.Load(); w != nil && len(w.firstBytes()) == 0 {
+			e.hint = "The camera closes the connection without a word: check the port, whether it wants rtsps://, and whether it has too many viewers."
+		}
 		if e.Op == "tls" {
 			e.hint = "The camera ends the TLS handshake: check that this port is for rtsps://, and update the firmware of an old camera."
 		}

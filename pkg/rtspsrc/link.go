@@ -28,6 +28,7 @@ type link struct {
 	desc  *description.Session
 	sdp   sdpFacts
 
+	unusable  atomic.Uint64 // packets that gortsplib could not use
 	closeOnce sync.Once
 
 	dialog
@@ -48,9 +49,7 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 		// gortsplib must not give up before Play does.
 		InitialUDPReadTimeout: s.cfg.UDPSilence + 5*time.Second,
 		DialContext:           l.dial,
-		DialTLSContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return l.dialTLS(ctx, network, addr)
-		},
+		DialTLSContext:        l.dialTLS,
 		ListenPacket: func(network, address string) (net.PacketConn, error) {
 			return listenPacket(network, address, s.cfg.OnBlock)
 		},
@@ -58,7 +57,7 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 		OnResponse:        l.onResponse,
 		OnTransportSwitch: func(error) {},
 		OnPacketsLost:     func(uint64) {},
-		OnDecodeError:     func(error) { l.src.undecodable.Add(1) },
+		OnDecodeError:     func(error) { l.unusable.Add(1) },
 	}
 	if err := l.client.Start(); err != nil {
 		return nil, err

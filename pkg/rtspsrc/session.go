@@ -129,6 +129,9 @@ type Stats struct {
 	PacketsReceived uint64
 	// PacketsLost is how many packets are missing by their sequence numbers.
 	PacketsLost uint64
+	// PacketsUnusable counts packets that are broken or of a payload type that the
+	// description does not name.
+	PacketsUnusable uint64
 	// Protocol is "tcp", "udp" or "multicast", "" before Play.
 	Protocol string
 }
@@ -139,6 +142,9 @@ func (s *Session) Stats() Stats {
 	rs := s.receivers
 	s.mu.Unlock()
 	var st Stats
+	if len(rs) > 0 {
+		st.PacketsUnusable = rs[0].link.unusable.Load()
+	}
 	for _, r := range rs {
 		r.addTo(&st)
 	}

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -25,7 +24,7 @@ type Source struct {
 	name string // the URL for errors and logs
 
 	opened      chan struct{} // a token: whoever holds it owns the camera
-	undecodable atomic.Uint64
+	reportEvery time.Duration
 
 	mu      sync.Mutex
 	learned bool // proto worked last time
@@ -65,7 +64,7 @@ func New(cfg Config) (*Source, error) {
 	if user != "" || pass != "" {
 		u.User = url.UserPassword(user, pass)
 	}
-	s := &Source{cfg: cfg, url: u, pin: pin, log: cfg.Logger, name: name, opened: make(chan struct{}, 1)}
+	s := &Source{cfg: cfg, url: u, pin: pin, log: cfg.Logger, name: name, opened: make(chan struct{}, 1), reportEvery: reportEvery}
 	s.opened <- struct{}{}
 	return s, nil
 }

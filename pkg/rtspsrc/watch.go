@@ -24,6 +24,7 @@ func (s *Session) watch() {
 	if stall > 0 {
 		tick = min(tick, max(stall/4, 5*time.Millisecond))
 	}
+	tick = min(tick, s.src.reportEvery)
 	t := time.NewTicker(tick)
 	defer t.Stop()
 	playing := time.Since(s.started)
@@ -37,7 +38,7 @@ func (s *Session) watch() {
 				s.end(l.fail("receive", ErrStalled))
 				return
 			}
-			if l.proto == gortsplib.ProtocolTCP && now.Sub(reported) >= reportEvery {
+			if l.proto == gortsplib.ProtocolTCP && now.Sub(reported) >= s.src.reportEvery {
 				reported = now
 				for _, r := range rs {
 					r.sendReport(now)
