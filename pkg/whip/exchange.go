@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +39,7 @@ func (c *Client) do(ctx context.Context, method string, target *url.URL, body st
 	if err != nil {
 		return nil, err
 	}
+	secrets = append(secrets, c.secretSegments(target)...)
 	visited := map[string]bool{}
 	for hop := 0; ; hop++ {
 		if visited[target.String()] {
@@ -99,11 +101,6 @@ func (c *Client) redirectError(method string, at *url.URL, status int, err error
 // authorization returns the header's value, and the strings in it that must not
 // be shown.
 func (c *Client) authorization(ctx context.Context) (header string, secrets []string, err error) {
-	for _, s := range strings.Split(c.endpoint.Path, "/") {
-		if looksSecret(s) {
-			secrets = append(secrets, s)
-		}
-	}
 	if c.cfg.Token != nil {
 		token, err := c.cfg.Token(ctx)
 		if err != nil {
@@ -124,6 +121,19 @@ func (c *Client) authorization(ctx context.Context) (header string, secrets []st
 		return req.Header.Get("Authorization"), append(secrets, password), nil
 	}
 	return "", secrets, nil
+}
+
+// secretSegments are those of a URL's path that a server may echo and nobody may
+// see: what looks like a key, and in a session URL all that is not the endpoint's.
+func (c *Client) secretSegments(u *url.URL) []string {
+	known := strings.Split(c.endpoint.Path, "/")
+	var secrets []string
+	for s := range strings.SplitSeq(u.Path, "/") {
+		if looksSecret(s) || !slices.Contains(known, s) {
+			secrets = append(secrets, s)
+		}
+	}
+	return secrets
 }
 
 // mayHaveToken holds the credentials to the endpoint's host and those allowed.
