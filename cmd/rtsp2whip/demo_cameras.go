@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/internal/secret"
+)
+
+// demoCamera is one camera of the demo.
+type demoCamera struct {
+	name string
+	url  string
+	what string // for the person who looks on
+}
+
+// scenes are what simulated cameras show, over and over.
+var scenes = []struct{ name, clip, audio, what string }{
+	{"gate", "360p-baseline", "", "640x360 Baseline"},
+	{"field", "720p-main", "opus", "1280x720 Main with Opus sound"},
+	{"dock", "360p-high", "", "640x360 High"},
+	{"yard", "360p-main", "pcmu", "640x360 Main with G.711 sound"},
+	{"city", "1080p-high", "", "1920x1080 High"},
+}
+
+// source starts the simulated cameras, or names the real one. stop switches
+// them off and waits.
+func (c *demoCmd) source() (cameras []demoCamera, stop func(), err error) {
+	if c.RTSP != "" {
+		return []demoCamera{{name: c.Camera, url: c.RTSP, what: secret.URL(c.RTSP)}}, func() {}, nil
+	}
+	var running []*camsim.Camera
+	stop = func() {
+		for _, cam := range running {
+			cam.Stop()
+		}
+	}
+	for i := range c.Cameras {
+		scene := scenes[i%len(scenes)]
+		name := scene.name
+		if round := i / len(scenes); round > 0 {
+			name = fmt.Sprintf("%s-%d", scene.name, round+1)
+		}
+		cam, err := camsim.Start(camsim.Config{Clip: scene.clip, Audio: scene.audio})
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		running = append(running, cam)
+		cameras = append(cameras, demoCamera{name: name, url: cam.URL(), what: scene.what})
+	}
+	return cameras, stop, nil
+}
+
+func namesOf(cameras []demoCamera) []string {
+	var names []string
+	for _, c := range cameras {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func describe(w io.Writer, cameras []demoCamera) {
+	for _, c := range cameras {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.what)
+	}
+}
