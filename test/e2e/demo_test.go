@@ -16,7 +16,7 @@ import (
 
 // The demo's page shows three pictures, and each of them moves.
 func TestDemoPage(t *testing.T) {
-	demo := parts.Run(t, parts.Command{Name: "demo", Path: parts.Binary(t), Args: []string{"demo"}})
+	demo := parts.Run(t, parts.Command{Name: "demo", Path: parts.Binary(t), Args: []string{"demo"}, Grace: 5 * time.Second})
 	address := regexp.MustCompile(`http://127\.0\.0\.1:\d+\S*`)
 	var page string
 	parts.Eventually(t, 20*time.Second, "the demo prints its page's address", func() error {

@@ -23,7 +23,7 @@ func TestEverySliceArrives(t *testing.T) {
 		sent              tape
 		feed              *feed.Feed
 	}{
-		{name: "gate", clip: "360p-baseline"},
+		{name: "gate", clip: "360p-slices"},
 		{name: "yard", clip: "720p-main", audio: "opus"},
 		{name: "dock", clip: "1080p-high"},
 		{name: "shop", clip: "360p-high", audio: "pcma"},

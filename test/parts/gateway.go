@@ -56,7 +56,7 @@ func StartGateway(t testing.TB, name, site string) *Gateway {
 	t.Helper()
 	g := &Gateway{adminPort: FreePort(t)}
 	config := writeConfig(t, "site.yaml", fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort))
-	g.Process = Run(t, Command{Name: name, Path: Binary(t), Args: []string{"run", "-c", config}})
+	g.Process = Run(t, Command{Name: name, Path: Binary(t), Args: []string{"run", "-c", config}, Grace: 5 * time.Second})
 	g.ready(20*time.Second, func() error { return getOK(g.url("/healthz")) })
 	return g
 }

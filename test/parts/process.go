@@ -37,6 +37,10 @@ type Command struct {
 	Path string
 	Args []string
 	Env  []string // added to the test's own
+
+	// Grace is how long it may take to end in good order when the test ends.
+	// What is no part of the test is simply killed.
+	Grace time.Duration
 }
 
 // Run starts a program and sees to its end when the test ends. If the test has
@@ -50,7 +54,11 @@ func Run(t testing.TB, c Command) *Process {
 	}
 	p.Start()
 	t.Cleanup(func() {
-		p.Terminate(5 * time.Second)
+		if c.Grace > 0 {
+			p.Terminate(c.Grace)
+		} else {
+			p.Kill()
+		}
 		if t.Failed() {
 			t.Logf("last lines of %s (all of it: %s):\n%s", p.name, p.log, p.tail(40))
 		}
