@@ -57,7 +57,6 @@ type H264 struct {
 	headLost  bool // the next access unit may lack its beginning
 	suspect   bool // whole access units may be missing
 	broken    bool // a reference picture is missing
-	wantKey   bool // a key frame would repair something
 	keyed     bool // a key frame was sent in full
 	lastRef   uint32
 	lastRefOK bool
@@ -171,7 +170,7 @@ func (r *H264) endSession() {
 	r.leads = r.leads[:0]
 	r.joined = false
 	r.headLost, r.suspect = true, false
-	r.broken, r.wantKey = r.keyed, false
+	r.broken = r.keyed
 	r.lastRefOK = false
 	r.since, r.refreshes, r.backSteps = time.Time{}, false, 0
 	r.setProblem(^problemInterlaced, false)

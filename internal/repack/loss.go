@@ -108,5 +108,5 @@ func (r *H264) breakReferences() {
 
 // updateNeed makes known whether a key frame is needed.
 func (r *H264) updateNeed() {
-	r.shared.needKey.Store(!r.keyed || r.broken || r.wantKey)
+	r.shared.needKey.Store(!r.keyed || r.broken)
 }

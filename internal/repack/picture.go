@@ -64,13 +64,11 @@ func (r *H264) afterMarker(sh sliceHeader) {
 		r.au = accessUnit{open: true, in: in, again: true}
 		return
 	}
+	// The receiver has taken half a picture for a whole one. Nothing can be
+	// added to it.
 	r.distrust()
 	r.au.closed = false
-	if r.au.ref {
-		// The receiver has shown half a picture, and pictures will refer to it.
-		r.wantKey = true
-		r.updateNeed()
-	}
+	r.damage()
 }
 
 // beginPicture opens the access unit for sending. It returns false if it is not
@@ -208,7 +206,7 @@ func (r *H264) complete() {
 	if !au.idr {
 		return
 	}
-	r.keyed, r.wantKey = true, false
+	r.keyed = true
 	r.updateNeed()
 	r.setProblem(problemLongGOP, !r.since.IsZero() && au.began.Sub(r.since) > keyFramePatience)
 	r.setProblem(problemNoKeyFrame|problemRefresh, false)
