@@ -25,7 +25,6 @@ func (p *Publisher) runCamera(ctx context.Context) {
 			break
 		}
 	}
-	p.update(func() { p.camera.phase = phaseFinished })
 }
 
 // cameraFailed records why the camera is away and says how long to wait.

@@ -31,7 +31,6 @@ func TestDerive(t *testing.T) {
 		{"camera tried again", side{phase: phaseWorking, fault: bad}, side{phase: phaseUp}, Reconnecting, true},
 		{"camera silent", side{phase: phaseWaiting, fault: bad, stall: true}, side{phase: phaseUp}, Stalled, true},
 		{"silent camera reopened", side{phase: phaseProbing, fault: bad, stall: true}, side{phase: phaseUp}, Stalled, true},
-		{"ended", side{phase: phaseFinished}, side{phase: phaseUp}, Idle, false},
 	} {
 		state, fault := derive(c.cam, c.target)
 		if state != c.want || (fault != nil) != c.reason {

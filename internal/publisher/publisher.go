@@ -62,6 +62,7 @@ type Publisher struct {
 	changed chan struct{} // closed and replaced whenever what mu guards has changed
 	camera  side
 	target  side
+	ending  bool // told to stop: whatever the sides still do, nothing is wrong
 	state   State
 	since   time.Time
 	video   *feed     // nil until the camera was first opened
@@ -115,14 +116,13 @@ func (p *Publisher) Name() string { return p.cfg.Name }
 // TEARDOWN) within about closeTimeout and returns. Nothing that goes wrong on
 // the way ends it.
 func (p *Publisher) Run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, func() { p.update(func() { p.ending = true }) })
+	defer stop()
 	var wg sync.WaitGroup
 	for _, loop := range []func(context.Context){p.runCamera, p.runTarget, p.runKeyFrames, p.runSampler} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Wait()
-	p.update(func() {
-		p.camera.phase, p.target.phase = phaseFinished, phaseFinished
-	})
 }
 
 // update changes the shared state, works out the camera's state anew and wakes
@@ -135,6 +135,9 @@ func (p *Publisher) update(change func()) {
 	p.changed = make(chan struct{})
 
 	state, fault := derive(p.camera, p.target)
+	if p.ending {
+		state, fault = Idle, nil
+	}
 	p.status.Reason, p.status.Hint = "", ""
 	if fault != nil {
 		p.status.Reason, p.status.Hint = fault.Text, fault.Hint

@@ -68,12 +68,11 @@ type Status struct {
 type phase int
 
 const (
-	phaseIdle     phase = iota
-	phaseWorking        // opening the camera, or making the session
-	phaseProbing        // camera only: playing, not every track flows yet
-	phaseUp             // flowing, or connected
-	phaseWaiting        // failed, waiting before the next attempt
-	phaseFinished       // ended for good
+	phaseIdle    phase = iota
+	phaseWorking       // opening the camera, or making the session
+	phaseProbing       // camera only: playing, not every track flows yet
+	phaseUp            // flowing, or connected
+	phaseWaiting       // failed, waiting before the next attempt
 )
 
 // side is the state of the camera or of the target.
@@ -86,7 +85,7 @@ type side struct {
 // derive tells the camera's state and its reason from both sides.
 func derive(cam, target side) (State, *Fault) {
 	switch {
-	case cam.phase == phaseIdle || cam.phase == phaseFinished:
+	case cam.phase == phaseIdle:
 		return Idle, nil
 	case cam.phase == phaseUp && target.phase == phaseUp:
 		return Live, nil
