@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -92,14 +93,10 @@ func (c *checker) duration(path string, d Duration, least, most time.Duration) {
 
 // target settles where the camera goes.
 func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
-	if cam.Identity == "" {
-		cam.Identity = cam.Name
-	}
-	if cam.DisplayName == "" {
-		cam.DisplayName = cam.Name
-	}
 	c.text(at("identity"), cam.Identity, 256)
 	c.text(at("display_name"), cam.DisplayName, 256)
+	cam.Identity = cmp.Or(cam.Identity, cam.Name)
+	cam.DisplayName = cmp.Or(cam.DisplayName, cam.Name)
 	if len(cam.Metadata) > 64000 {
 		c.fail(at("metadata"), "longer than 64000 bytes")
 	}
@@ -107,16 +104,12 @@ func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
 		c.whip(at, cam)
 		return
 	}
-	if cam.Via == "" {
-		cam.Via = lk.Via
-	}
-	if cam.Room == "" {
-		cam.Room = lk.Room
-	}
-	if cam.Room == "" && cam.Enabled {
+	c.text(at("room"), cam.Room, 256)
+	cam.Via = cmp.Or(cam.Via, lk.Via)
+	cam.Room = cmp.Or(cam.Room, lk.Room)
+	if cam.Room == "" && cam.Enabled && !c.failed("livekit") && !c.failed("livekit.room") {
 		c.missing(at("room"), "give livekit.room, or a room here")
 	}
-	c.text(at("room"), cam.Room, 256)
 }
 
 func (c *checker) whip(at func(string) string, cam *Camera) {

@@ -80,11 +80,15 @@ func (c *checker) livekit(lk *LiveKit, needed bool) {
 	}
 }
 
-// missing says that a value must be given, unless one was and is wrong.
+// missing says that a value must be given, unless one was and is wrong, or the
+// section around it is.
 func (c *checker) missing(path, hint string) {
-	if !c.failed(path) {
-		c.fail(path, "missing: %s", hint)
+	for p := path; p != ""; p = around(p) {
+		if c.failed(p) {
+			return
+		}
 	}
+	c.fail(path, "missing: %s", hint)
 }
 
 // secret reads the file of a secret, if it is named and wanted, and checks the

@@ -20,10 +20,11 @@ type decoder struct {
 	at     map[string]*token.Position // by path, such as cameras[1].url; "" is the whole file
 	errs   Errors
 	told   map[Error]bool
+	wrong  map[string]bool // paths of errs
 }
 
 func newDecoder(file string) *decoder {
-	return &decoder{file: file, at: map[string]*token.Position{}, told: map[Error]bool{}}
+	return &decoder{file: file, at: map[string]*token.Position{}, told: map[Error]bool{}, wrong: map[string]bool{}}
 }
 
 // fail notes an error. The same one is noted once only: what is wrong in the
@@ -34,15 +35,13 @@ func (d *decoder) fail(path, format string, args ...any) {
 		e.Line, e.Column = pos.Line, pos.Column
 	}
 	if !d.told[e] {
-		d.told[e] = true
+		d.told[e], d.wrong[path] = true, true
 		d.errs = append(d.errs, &e)
 	}
 }
 
 // failed reports whether an error was noted at this very path.
-func (d *decoder) failed(path string) bool {
-	return slices.ContainsFunc(d.errs, func(e *Error) bool { return e.Path == path })
-}
+func (d *decoder) failed(path string) bool { return d.wrong[path] }
 
 func (d *decoder) err() error {
 	if len(d.errs) == 0 {
@@ -59,10 +58,12 @@ func (d *decoder) position(path string) *token.Position {
 		if pos, ok := d.at[path]; ok || path == "" {
 			return pos
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		path = path[:max(cut, 0)]
+		path = around(path)
 	}
 }
+
+// around returns the path of what holds the value at path.
+func around(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
 func (d *decoder) mark(path string, n ast.Node) {
 	if t := n.GetToken(); t != nil && t.Position != nil {
@@ -203,12 +204,13 @@ func (d *decoder) keys(path string, m ast.MapNode, t reflect.Type) map[string]as
 			first = false
 		}
 		name := key.Value
-		at := join(path, name)
+		at := join(path, shownKey(name))
 		_, twice := values[name]
 		switch {
 		case it.Key().IsMergeKey():
 			d.at[at] = key.Position
 			d.fail(at, "merge keys are not read here: what cameras share belongs under defaults")
+			d.wrong[path] = true // what it would bring is not missing
 		case !slices.Contains(known, name):
 			d.at[at] = key.Position
 			d.fail(at, "unknown key%s", didYouMean(name, known)+whereKeyBelongs(name, path, known))

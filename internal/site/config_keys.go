@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+	"unicode"
 )
 
 // keysOf returns the keys of a section, in the order of the struct's fields.
@@ -20,7 +22,7 @@ func keysOf(t reflect.Type) []string {
 
 // schema returns the path of every key: "livekit", "livekit.url",
 // "cameras[].tls.sha256" and so on. The camera's keys under defaults are left out.
-func schema() []string {
+var schema = sync.OnceValue(func() []string {
 	var paths []string
 	var walk func(path string, t reflect.Type)
 	walk = func(path string, t reflect.Type) {
@@ -42,7 +44,7 @@ func schema() []string {
 	}
 	walk("", reflect.TypeFor[Config]())
 	return paths
-}
+})
 
 // section reports whether a type is a struct with keys, not a value such as Secret.
 func section(t reflect.Type) bool {
@@ -78,7 +80,7 @@ func whereKeyBelongs(name, path string, known []string) string {
 	if len(places) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" here (%s has one)", strings.Join(places, ", "))
+	return fmt.Sprintf(" (it belongs to %s)", strings.Join(places, " or "))
 }
 
 // didYouMean returns a suggestion in parentheses if one of the words is near.
@@ -134,4 +136,27 @@ func quoted(s string) string {
 		s = strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// printable replaces what could confuse a terminal or a log.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
+// shownKey returns an unknown key as a path may show it. What follows a colon
+// is a value with the space before it forgotten, and perhaps a secret.
+func shownKey(key string) string {
+	plain := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' || r == '-' }
+	if key != "" && len(key) <= 40 && !strings.ContainsFunc(key, func(r rune) bool { return !plain(r) }) {
+		return key
+	}
+	if before, _, ok := strings.Cut(key, ":"); ok {
+		key = before + ":…"
+	}
+	return quoted(key)
 }

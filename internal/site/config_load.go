@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -84,8 +85,9 @@ func Parse(name string, data []byte, from Sources) (*Config, error) {
 	d := newDecoder(name)
 	d.camera = &cfg.Defaults
 	d.value("", root, reflect.ValueOf(&cfg).Elem())
-	c := checker{decoder: d, from: from}
-	c.complete(&cfg)
+	if !d.failed("") {
+		(&checker{decoder: d, from: from}).complete(&cfg)
+	}
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -140,14 +142,25 @@ func parseYAML(data []byte) (root ast.Node, problem *Error) {
 	return docs[0].Body, nil
 }
 
-// syntaxError keeps the library's message and place, and drops the excerpt of
-// the file that it would print: that may show a secret.
+// inQuotes finds what messages of the YAML library quote from the file, single
+// characters apart.
+var inQuotes = regexp.MustCompile(`"(?:[^"\\]|\\.){2,}"?`)
+
+// syntaxError keeps the library's message and place, and drops what it would
+// show of the file: that may be a secret.
 func syntaxError(err error) *Error {
 	var ye yaml.Error
 	if !errors.As(err, &ye) {
 		return &Error{Text: "not YAML"}
 	}
-	e := &Error{Text: "not YAML: " + strings.TrimSpace(ye.GetMessage())}
+	message := inQuotes.ReplaceAllString(strings.TrimSpace(ye.GetMessage()), `"…"`)
+	switch {
+	case strings.Contains(message, "'\t'"):
+		message = "indented with a tab: YAML takes spaces only"
+	case message == "non-map value is specified":
+		message += " (is there no space after a colon?)"
+	}
+	e := &Error{Text: "not YAML: " + printable(message)}
 	if t := ye.GetToken(); t != nil && t.Position != nil {
 		e.Line, e.Column = t.Position.Line, t.Position.Column
 	}

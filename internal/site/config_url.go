@@ -48,8 +48,15 @@ func (c *checker) url(path, raw, what string, schemes ...string) *url.URL {
 }
 
 // userInfo moves user name and password out of a camera's URL, so that the URL
-// holds no secret from here on.
+// holds no secret from here on. They come before those of the defaults.
 func (c *checker) userInfo(at func(string) string, cam *Camera, u *url.URL) {
+	inherited := func(key string) bool { return strings.HasPrefix(at(key), "defaults.") }
+	if inherited("username") {
+		cam.Username = ""
+	}
+	if inherited("password") || inherited("password_file") {
+		cam.Password, cam.PasswordFile = secret.Secret{}, ""
+	}
 	if cam.Username != "" || !cam.Password.Empty() || cam.PasswordFile != "" {
 		c.fail(at("url"), "%s: has a user name, and so has the camera: give it once, as username and password", shownURL(cam.URL))
 		return
