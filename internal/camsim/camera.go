@@ -4,7 +4,9 @@ package camsim
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"net/url"
@@ -38,6 +40,10 @@ type Config struct {
 	Password  string
 	Transport Transport
 
+	// TLS makes it an rtsps camera with a certificate that it has signed itself,
+	// anew with every Start. Its media then goes over TCP only.
+	TLS bool
+
 	// MTU is the largest RTP packet in bytes, header included, at most 1472.
 	// 0 means 1400.
 	MTU int
@@ -58,7 +64,8 @@ type Config struct {
 type Camera struct {
 	cfg   Config
 	film  *reel.Film
-	track *reel.Track // nil without audio
+	track *reel.Track      // nil without audio
+	cert  *tls.Certificate // nil without TLS
 
 	mu   sync.Mutex
 	addr string
@@ -87,17 +94,37 @@ func Start(cfg Config) (*Camera, error) {
 			return nil, fmt.Errorf("simulated camera: %w", err)
 		}
 	}
+	if cfg.TLS {
+		c.cfg.Transport = TCPOnly
+		if c.cert, err = selfSigned(); err != nil {
+			return nil, fmt.Errorf("simulated camera: %w", err)
+		}
+	}
 	if err := c.Restart(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
+// Fingerprint is the SHA-256 of the camera's certificate in hexadecimal digits,
+// or "" without TLS.
+func (c *Camera) Fingerprint() string {
+	if c.cert == nil {
+		return ""
+	}
+	sum := sha256.Sum256(c.cert.Certificate[0])
+	return hex.EncodeToString(sum[:])
+}
+
 // URL is the camera's address, without user name and password.
 func (c *Camera) URL() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return (&url.URL{Scheme: "rtsp", Host: c.addr, Path: c.cfg.Path}).String()
+	scheme := "rtsp"
+	if c.cert != nil {
+		scheme = "rtsps"
+	}
+	return (&url.URL{Scheme: scheme, Host: c.addr, Path: c.cfg.Path}).String()
 }
 
 // Stop switches the camera off: connections break, the port is closed. It waits
@@ -221,7 +248,7 @@ func (c *Camera) listen(r *run) error {
 		Handler:        handler{r},
 		RTSPAddress:    c.addr,
 		WriteQueueSize: 2048, // several key frames of 1080p
-		Listen:         c.cfg.Faults.listen,
+		Listen:         c.open,
 	}
 	if c.cfg.Faults.DigestSHA256 {
 		r.server.AuthMethods = []auth.VerifyMethod{auth.VerifyMethodDigestSHA256}
@@ -246,5 +273,3 @@ func (c *Camera) listen(r *run) error {
 	}
 	return nil
 }
-
-var errNoPair = errors.New("listen: no free pair of UDP ports")

@@ -4,136 +4,18 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
-	"github.com/bluenviron/gortsplib/v5/pkg/description"
-	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// start starts a camera that stops with the test.
-func start(t *testing.T, cfg Config) *Camera {
-	t.Helper()
-	c, err := Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Stop)
-	return c
-}
-
-// wait polls until cond holds.
-func wait(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !cond() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited 30 s in vain: %s", what)
-		}
-	}
-}
-
-// reader plays a camera and keeps what it gets.
-type reader struct {
-	client *gortsplib.Client
-	desc   *description.Session
-
-	mu    sync.Mutex
-	units [][][]byte
-	video []rtp.Header
-	audio []rtp.Header
-	sound [][]byte
-}
-
-// read plays the camera until the test ends.
-func read(t *testing.T, c *Camera, protocol gortsplib.Protocol) *reader {
-	t.Helper()
-	r, err := tryRead(c.URL(), protocol)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.client.Close)
-	return r
-}
-
-func tryRead(address string, protocol gortsplib.Protocol) (*reader, error) {
-	u, err := base.ParseURL(address)
-	if err != nil {
-		return nil, err
-	}
-	r := &reader{client: &gortsplib.Client{Protocol: &protocol, Scheme: u.Scheme, Host: u.Host}}
-	if err := r.client.Start(); err != nil {
-		return nil, err
-	}
-	if err := r.play(u); err != nil {
-		r.client.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-func (r *reader) play(u *base.URL) error {
-	desc, _, err := r.client.Describe(u)
-	if err != nil {
-		return err
-	}
-	r.desc = desc
-	if err := r.client.SetupAll(desc.BaseURL, desc.Medias); err != nil {
-		return err
-	}
-	var h264 *format.H264
-	if media := desc.FindFormat(&h264); media != nil {
-		decoder, err := h264.CreateDecoder()
-		if err != nil {
-			return err
-		}
-		r.client.OnPacketRTP(media, h264, func(pkt *rtp.Packet) {
-			unit, err := decoder.Decode(pkt)
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.video = append(r.video, pkt.Header)
-			if err == nil {
-				r.units = append(r.units, unit)
-			}
-		})
-	}
-	for _, media := range desc.Medias {
-		if media.Type == description.MediaTypeAudio {
-			r.client.OnPacketRTP(media, media.Formats[0], func(pkt *rtp.Packet) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.audio = append(r.audio, pkt.Header)
-				r.sound = append(r.sound, pkt.Payload)
-			})
-		}
-	}
-	_, err = r.client.Play(nil)
-	return err
-}
-
-func (r *reader) unitCount() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.units)
-}
-
-func (r *reader) audioCount() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.audio)
-}
 
 // tape records what a camera says it sends.
 type tape struct {
@@ -182,10 +64,10 @@ func TestReaderGetsEveryAccessUnit(t *testing.T) {
 
 // checkLine holds sequence numbers to steps of 1 and timestamps to steps of
 // `ticks` from marker to marker or, without markers, from packet to packet.
-func checkLine(t *testing.T, what string, headers []rtp.Header, ticks uint32) {
+func checkLine(t *testing.T, what string, packets []*rtp.Packet, ticks uint32) {
 	t.Helper()
-	for i := 1; i < len(headers); i++ {
-		a, b := headers[i-1], headers[i]
+	for i := 1; i < len(packets); i++ {
+		a, b := packets[i-1], packets[i]
 		if b.SequenceNumber != a.SequenceNumber+1 || b.SSRC != a.SSRC {
 			t.Fatalf("%s packet %d: sequence %d after %d", what, i, b.SequenceNumber, a.SequenceNumber)
 		}
@@ -296,6 +178,18 @@ func TestPasswordAndPath(t *testing.T) {
 	c := start(t, Config{})
 	if _, err := tryRead(c.URL()+"x", gortsplib.ProtocolTCP); err == nil {
 		t.Error("any path is accepted")
+	}
+}
+
+func TestTLS(t *testing.T) {
+	c := start(t, Config{TLS: true})
+	if !strings.HasPrefix(c.URL(), "rtsps://") || len(c.Fingerprint()) != 64 {
+		t.Errorf("%s, %q", c.URL(), c.Fingerprint())
+	}
+	r := read(t, c, gortsplib.ProtocolTCP)
+	wait(t, "media", func() bool { return r.unitCount() > 30 })
+	if s := c.Stats(); s.Overruns+s.Errors != 0 {
+		t.Errorf("%+v", s)
 	}
 }
 

@@ -2,7 +2,6 @@ package camsim
 
 import (
 	"bytes"
-	"net"
 	"strings"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
@@ -52,16 +51,6 @@ func (f Faults) shape(mtu int) reel.Shape {
 		MarkerOnSets: f.MarkerOnSPS,
 		NoMarker:     f.NoMarker,
 	}
-}
-
-// listen opens the RTSP port. An access unit's interleaved frames leave in one
-// write, unless the fault is in the marker by which its end is known.
-func (f Faults) listen(network, address string) (net.Listener, error) {
-	ln, err := net.Listen(network, address)
-	if err != nil || f.NoMarker || f.DropEvery > 0 {
-		return ln, err
-	}
-	return gatheringListener{ln}, nil
 }
 
 // spoilers are the changes to make to every response.

@@ -1,9 +1,18 @@
 package camsim
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
 )
@@ -35,7 +44,7 @@ func listenPair(host string) (*udpPair, error) {
 		}
 		return &udpPair{host: host, port: port, sockets: []net.PacketConn{first, second}}, nil
 	}
-	return nil, errNoPair
+	return nil, errors.New("listen: no free pair of UDP ports")
 }
 
 func (p *udpPair) addresses() (rtp, rtcp string) {
@@ -56,6 +65,22 @@ func (p *udpPair) release() {
 	}
 }
 
+// open opens the RTSP port. An access unit's interleaved frames leave in one
+// write, unless the fault is in the marker by which its end is known.
+func (c *Camera) open(network, address string) (net.Listener, error) {
+	ln, err := net.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	if c.cert != nil {
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{*c.cert}, MinVersion: tls.VersionTLS12})
+	}
+	if c.cfg.Faults.NoMarker || c.cfg.Faults.DropEvery > 0 {
+		return ln, nil
+	}
+	return gatheringListener{ln}, nil
+}
+
 // gatheringListener's connections write an access unit at a time.
 type gatheringListener struct{ net.Listener }
 
@@ -65,4 +90,24 @@ func (l gatheringListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return reel.Gather(c), nil
+}
+
+// selfSigned makes a certificate as cameras have them: for no name that a client
+// would ask for.
+func selfSigned() (*tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "IP camera"},
+		NotBefore:    time.Now().Add(-24 * time.Hour),
+		NotAfter:     time.Now().Add(365 * 24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }

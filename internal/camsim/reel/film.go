@@ -20,8 +20,11 @@ const (
 	AudioPayloadType = 97 // but 0 and 8 for G.711, which have numbers of their own (RFC 3551)
 )
 
-// rtpHeader is the size of an RTP header without extensions.
-const rtpHeader = 12
+// Sizes in bytes.
+const (
+	rtpHeader  = 12   // without extensions
+	mostPacket = 1472 // what Ethernet leaves for UDP; the RTSP library sends no more
+)
 
 // Shape is how a clip's access units become packets. Everything but the packet
 // size is a fault seen in real cameras; the zero value has none.
@@ -70,8 +73,8 @@ func LoadFilm(name string, shape Shape) (*Film, error) {
 	if shape.PacketSize == 0 {
 		shape.PacketSize = 1400
 	}
-	if shape.PacketSize < 100 {
-		return nil, fmt.Errorf("packetize %s: packet size of %d bytes is too small", name, shape.PacketSize)
+	if shape.PacketSize < 100 || shape.PacketSize > mostPacket {
+		return nil, fmt.Errorf("packetize %s: a packet size of %d bytes is not between 100 and %d", name, shape.PacketSize, mostPacket)
 	}
 	load, _ := films.LoadOrStore(filmKey{name, shape}, sync.OnceValues(func() (*Film, error) {
 		return packetize(name, shape)

@@ -130,7 +130,7 @@ func (p *Player) Stats() Stats {
 	}
 }
 
-// Run plays until ctx is done.
+// Run plays until ctx is done. A player runs once.
 func (p *Player) Run(ctx context.Context) {
 	p.start = time.Now()
 	timer := time.NewTimer(0)
