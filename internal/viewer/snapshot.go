@@ -55,7 +55,7 @@ func (st *stream) problem(now time.Time) string {
 		return "the publisher is connected and sends nothing"
 	case now.Sub(began) > quiet:
 		return "no packet for " + now.Sub(began).Round(time.Second).String()
-	case st.pub.video != nil && st.pics.keyFrames == 0 && now.Sub(st.since) > quiet:
+	case st.pub.video.Load() != nil && st.pics.keyFrames == 0 && now.Sub(st.since) > quiet:
 		return "no complete key frame with its parameter sets has come yet"
 	}
 	return ""

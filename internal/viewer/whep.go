@@ -12,6 +12,7 @@ import (
 // viewer is one player: a WHEP session in which the browser makes the offer.
 type viewer struct {
 	*peer
+	wants        offerKinds
 	video, audio *relay // nil where the stream has none, or the player wants none
 }
 
@@ -92,7 +93,7 @@ func (s *Server) openViewer(
 	if err != nil {
 		return nil, "", fail(http.StatusInternalServerError, "%v", err)
 	}
-	v := &viewer{peer: p}
+	v := &viewer{peer: p, wants: kinds}
 	if err = v.addTracks(st, pub, kinds); err != nil {
 		p.shut()
 		return nil, "", err
@@ -117,19 +118,19 @@ func (s *Server) openViewer(
 		p.shut()
 		return nil, "", errClosing
 	}
-	if now := st.current(); now != nil && now != pub {
-		v.endUnfit(now) // it came between our look and our joining
+	if now := st.current(); now != nil {
+		v.endUnfit(now) // what it has may have changed between our look and our joining
 	}
 	return v, answer, nil
 }
 
 // addTracks gives the player what the stream has and the offer asks for.
 func (v *viewer) addTracks(st *stream, pub *publisher, kinds offerKinds) error {
-	if kinds.video && pub.video != nil {
-		v.video = newRelay(webrtc.RTPCodecTypeVideo, *pub.video)
+	if codec := pub.video.Load(); kinds.video && codec != nil {
+		v.video = newRelay(webrtc.RTPCodecTypeVideo, *codec)
 	}
-	if kinds.audio && pub.audio != nil {
-		v.audio = newRelay(webrtc.RTPCodecTypeAudio, *pub.audio)
+	if codec := pub.audio.Load(); kinds.audio && codec != nil {
+		v.audio = newRelay(webrtc.RTPCodecTypeAudio, *codec)
 	}
 	if v.video == nil && v.audio == nil {
 		return fail(http.StatusNotAcceptable, "the offer asks for nothing that this stream has")
@@ -174,7 +175,7 @@ func (st *stream) dismissUnfit(pub *publisher) {
 }
 
 func (v *viewer) endUnfit(pub *publisher) {
-	if !v.video.fits(pub.video) || !v.audio.fits(pub.audio) {
+	if v.wants.video && !v.video.fits(pub.video.Load()) || v.wants.audio && !v.audio.fits(pub.audio.Load()) {
 		v.end("the stream's tracks have changed")
 	}
 }

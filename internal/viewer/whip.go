@@ -16,9 +16,10 @@ import (
 // publisher is one WHIP session (RFC 9725).
 type publisher struct {
 	*peer
-	// What was negotiated; nil where there is none. Set before the stream
-	// sees the publisher and never changed.
-	video, audio *webrtc.RTPCodecCapability
+	// What it sends; nil where there is none. Until the first packet of a kind
+	// this is the first codec that the answer took; the packet's payload type
+	// then tells which of them it is.
+	video, audio atomic.Pointer[webrtc.RTPCodecCapability]
 
 	ssrc atomic.Uint64 // of the video, plus ssrcKnown once its first packet has come
 }
@@ -116,18 +117,20 @@ func (p *publisher) noteCodecs() {
 		if len(codecs) == 0 {
 			continue
 		}
-		c := codecs[0].RTPCodecCapability
-		if t.Kind() == webrtc.RTPCodecTypeVideo {
-			p.video = &c
-		} else {
-			p.audio = &c
-		}
+		p.codec(t.Kind()).Store(&codecs[0].RTPCodecCapability)
 	}
+}
+
+func (p *publisher) codec(kind webrtc.RTPCodecType) *atomic.Pointer[webrtc.RTPCodecCapability] {
+	if kind == webrtc.RTPCodecTypeVideo {
+		return &p.video
+	}
+	return &p.audio
 }
 
 // codecNames returns "H264", "opus" and the like, "" where there is none.
 func (p *publisher) codecNames() (video, audio string) {
-	return codecName(p.video), codecName(p.audio)
+	return codecName(p.video.Load()), codecName(p.audio.Load())
 }
 
 func codecName(c *webrtc.RTPCodecCapability) string {
@@ -141,6 +144,9 @@ func codecName(c *webrtc.RTPCodecCapability) string {
 // readRTP forwards a track until it ends.
 func (p *publisher) readRTP(st *stream, track *webrtc.TrackRemote) {
 	kind := track.Kind()
+	actual := track.Codec().RTPCodecCapability
+	p.codec(kind).Store(&actual)
+	st.dismissUnfit(p)
 	if kind == webrtc.RTPCodecTypeVideo {
 		p.ssrc.Store(ssrcKnown | uint64(track.SSRC()))
 	}

@@ -1,0 +1,320 @@
+package viewer
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/rtp/codecs"
+	"github.com/pion/webrtc/v4"
+	"go.uber.org/goleak"
+
+	"github.com/rtsp2whip/rtsp2whip/testdata"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// eventually waits until ok.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within %s: %s", patience, what)
+		}
+	}
+}
+
+// receive waits for a value.
+func receive[T any](t *testing.T, what string, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("not within %s: %s", patience, what)
+		panic("unreachable")
+	}
+}
+
+// serve starts a Server and returns it with its base URL.
+func serve(t *testing.T, cfg Config) (*Server, string) {
+	t.Helper()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(s.Handler())
+	t.Cleanup(func() {
+		s.Close()
+		front.Close()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return s, front.URL
+}
+
+// newTestPeer returns the far end of a session: pion with its own defaults and
+// loopback candidates.
+func newTestPeer(t *testing.T) *webrtc.PeerConnection {
+	t.Helper()
+	media := &webrtc.MediaEngine{}
+	if err := media.RegisterDefaultCodecs(); err != nil {
+		t.Fatal(err)
+	}
+	chain := &interceptor.Registry{}
+	if err := webrtc.RegisterDefaultInterceptors(media, chain); err != nil {
+		t.Fatal(err)
+	}
+	var set webrtc.SettingEngine
+	set.SetIncludeLoopbackCandidate(true)
+	set.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(set))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := pc.GracefulClose(); err != nil {
+			t.Error(err)
+		}
+	})
+	return pc
+}
+
+// offerOf returns the peer's whole offer.
+func offerOf(t *testing.T, pc *webrtc.PeerConnection) string {
+	t.Helper()
+	offer, err := pc.CreateOffer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(offer); err != nil {
+		t.Fatal(err)
+	}
+	receive(t, "candidates", gathered)
+	return pc.LocalDescription().SDP
+}
+
+// post sends an offer and returns the response with its body.
+func post(t *testing.T, url, token, offer string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(offer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/sdp")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return do(t, req)
+}
+
+func do(t *testing.T, req *http.Request) (*http.Response, string) {
+	t.Helper()
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// negotiate makes a session and returns its URL.
+func negotiate(t *testing.T, pc *webrtc.PeerConnection, base, path, token string) string {
+	t.Helper()
+	res, answer := post(t, base+path, token, offerOf(t, pc))
+	if res.StatusCode != http.StatusCreated {
+		t.Fatalf("POST %s: %s: %s", path, res.Status, answer)
+	}
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
+		t.Fatal(err)
+	}
+	return base + res.Header.Get("Location")
+}
+
+// testPublisher sends a clip over WHIP and starts it again at each PLI.
+type testPublisher struct {
+	session string // its URL
+	plis    atomic.Int64
+	closed  chan struct{} // the connection has ended
+}
+
+type publishOptions struct {
+	clip, audio, token string
+}
+
+func publish(t *testing.T, base, name string, opt publishOptions) *testPublisher {
+	t.Helper()
+	pc := newTestPeer(t)
+	p := &testPublisher{closed: make(chan struct{})}
+	up := make(chan struct{})
+	var once sync.Once
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			close(up)
+		case webrtc.PeerConnectionStateClosed, webrtc.PeerConnectionStateFailed:
+			once.Do(func() { close(p.closed) })
+		}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var loops sync.WaitGroup
+	t.Cleanup(func() { cancel(); loops.Wait() }) // runs before the peer closes
+
+	video := addTrack(t, pc, webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000})
+	film := &player{clip: clipOf(t, orElse(opt.clip, "360p-baseline")), track: video.track}
+	go video.listen(func() {
+		p.plis.Add(1)
+		film.rewind.Store(true)
+	})
+	var sound *sending
+	if opt.audio != "" {
+		sound = addTrack(t, pc, audioCodec(opt.audio))
+		go sound.listen(func() {})
+	}
+	p.session = negotiate(t, pc, base, "/whip/"+name, opt.token)
+	receive(t, "the publisher's connection", up)
+	loops.Go(func() { film.run(ctx) })
+	if sound != nil {
+		loops.Go(func() { playSound(ctx, sound.track, soundOf(t, opt.audio)) })
+	}
+	return p
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+func audioCodec(name string) webrtc.RTPCodecCapability {
+	switch name {
+	case "pcmu":
+		return webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMU, ClockRate: 8000}
+	case "pcma":
+		return webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypePCMA, ClockRate: 8000}
+	}
+	return webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
+}
+
+func clipOf(t *testing.T, name string) *testdata.Video {
+	t.Helper()
+	clip, err := testdata.Clip(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clip
+}
+
+func soundOf(t *testing.T, name string) *testdata.Sound {
+	t.Helper()
+	sound, err := testdata.Audio(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sound
+}
+
+// sending is one track of a publisher.
+type sending struct {
+	track  *webrtc.TrackLocalStaticRTP
+	sender *webrtc.RTPSender
+}
+
+func addTrack(t *testing.T, pc *webrtc.PeerConnection, codec webrtc.RTPCodecCapability) *sending {
+	t.Helper()
+	track, err := webrtc.NewTrackLocalStaticRTP(codec, codec.MimeType, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	transceiver, err := pc.AddTransceiverFromTrack(track, webrtc.RTPTransceiverInit{
+		Direction: webrtc.RTPTransceiverDirectionSendonly,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &sending{track: track, sender: transceiver.Sender()}
+}
+
+// listen calls pli for each picture loss indication until the sender stops.
+func (s *sending) listen(pli func()) {
+	for {
+		packets, _, err := s.sender.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, pkt := range packets {
+			if _, ok := pkt.(*rtcp.PictureLossIndication); ok {
+				pli()
+			}
+		}
+	}
+}
+
+// player sends a clip in real time, over and over.
+type player struct {
+	clip   *testdata.Video
+	track  *webrtc.TrackLocalStaticRTP
+	rewind atomic.Bool
+}
+
+func (p *player) run(ctx context.Context) {
+	packets := rtp.NewPacketizer(1200, 0, 0, &codecs.H264Payloader{}, rtp.NewRandomSequencer(), 90000)
+	tick := time.NewTicker(time.Second / time.Duration(p.clip.FPS))
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		if p.rewind.Swap(false) {
+			i = 0
+		}
+		var unit []byte
+		for _, nalu := range p.clip.AccessUnits[i%len(p.clip.AccessUnits)] {
+			unit = append(append(unit, 0, 0, 0, 1), nalu...)
+		}
+		for _, pkt := range packets.Packetize(unit, uint32(90000/p.clip.FPS)) {
+			_ = p.track.WriteRTP(pkt) // fails only while the peer ends
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func playSound(ctx context.Context, track *webrtc.TrackLocalStaticRTP, sound *testdata.Sound) {
+	tick := time.NewTicker(time.Duration(sound.Samples) * time.Second / time.Duration(sound.ClockRate))
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		_ = track.WriteRTP(&rtp.Packet{
+			Header:  rtp.Header{Version: 2, SequenceNumber: uint16(i), Timestamp: uint32(i * sound.Samples)},
+			Payload: sound.Packets[i%len(sound.Packets)],
+		})
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
