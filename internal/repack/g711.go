@@ -67,7 +67,7 @@ func (g *G711) Push(pkt *rtp.Packet, arrived time.Time, w Writer) error {
 // G.711).
 var muToA = func() (table [256]byte) {
 	for i := range table {
-		table[i] = encodeALaw(decodeMuLaw(byte(i)))
+		table[i] = encodeALaw(decodeMuLaw(byte(i)), i&0x80)
 	}
 	return table
 }()
@@ -98,11 +98,12 @@ func decodeALaw(code byte) int {
 	return v
 }
 
-// encodeALaw returns the code whose value is nearest to v; of two equally near
-// ones, the quieter.
-func encodeALaw(v int) byte {
+// encodeALaw returns the code of the given sign bit (set for positive, as in
+// mu-law) whose value is nearest to v; of two equally near ones, the quieter.
+// A-law has no zero, so that the sign of a mu-law zero has to be kept.
+func encodeALaw(v, sign int) byte {
 	best, bestOff, bestSize := byte(0), 1<<30, 1<<30
-	for i := range 256 {
+	for i := sign; i < sign+0x80; i++ {
 		value := decodeALaw(byte(i))
 		off, size := max(v-value, value-v), max(value, -value)
 		if off < bestOff || off == bestOff && size < bestSize {
