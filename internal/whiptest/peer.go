@@ -47,6 +47,7 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn}, tracks: map[string]*received{}}
+	s.Blackhole(server.cfg.NoMedia, server.cfg.NoMedia)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s.gate, Logger: quiet().NewLogger("ice")})
 	api, err := newAPI(server.cfg, mux)
 	if err != nil {

@@ -45,6 +45,8 @@ type Config struct {
 	// OnRTP is given each packet, repaired ones included, on the goroutine that
 	// reads the track. The packet may be kept.
 	OnRTP func(kind string, p *rtp.Packet)
+	// NoMedia cuts the media path in both directions from the start.
+	NoMedia bool
 	// NackInterval is between two looks for lost packets, 20 ms by default.
 	NackInterval time.Duration
 }
@@ -93,7 +95,14 @@ type Server struct {
 // NewServer starts a server that lives until the test ends.
 func NewServer(t testing.TB, cfg Config) *Server {
 	t.Helper()
-	s := &Server{cfg: cfg, stop: make(chan struct{}), changed: make(chan struct{})}
+	s, stop := Start(cfg)
+	t.Cleanup(stop)
+	return s
+}
+
+// Start starts a server where there is no test; stop ends it.
+func Start(cfg Config) (s *Server, stop func()) {
+	s = &Server{cfg: cfg, stop: make(chan struct{}), changed: make(chan struct{})}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	// TLS tests fail handshakes on purpose; the log is not for them.
 	s.http.Config.ErrorLog = discardLog
@@ -102,8 +111,7 @@ func NewServer(t testing.TB, cfg Config) *Server {
 	} else {
 		s.http.Start()
 	}
-	t.Cleanup(s.Close)
-	return s
+	return s, s.Close
 }
 
 // URL is the WHIP endpoint.

@@ -40,7 +40,7 @@ func iceHint(host string, theirs []string, recommended []ICEServer, haveServers 
 
 // isPrivate looks at the address of a candidate as candidates returns it.
 func isPrivate(candidate string) bool {
-	addr, _, _ := strings.Cut(strings.TrimPrefix(candidate, "tcp "), " ")
+	addr, _, _ := strings.Cut(candidate, " ")
 	ap, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return false

@@ -46,7 +46,7 @@ func (c *Client) networkError(ctx context.Context, method string, u *url.URL, er
 	case errors.As(err, &invalidCert) && invalidCert.Reason == x509.Expired:
 		e.slow = true
 		e.hint = c.expiredHint(ctx, u, invalidCert.Cert)
-	case errors.As(err, &recordErr):
+	case errors.As(err, &recordErr), errors.Is(err, http.ErrSchemeMismatch):
 		e.slow = true
 		e.hint = "the server does not speak TLS on this port: check the port, or use http"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
