@@ -63,14 +63,31 @@ type cameraOptions struct {
 
 func startCamera(tb testing.TB, opts cameraOptions) *camera {
 	tb.Helper()
+	c, err := newCamera(opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(c.Stop)
+	return c
+}
+
+// exampleCamera is the one that the example talks to.
+func exampleCamera() *camera {
+	c, err := newCamera(cameraOptions{user: "viewer", pass: "any / character # works"})
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func newCamera(opts cameraOptions) (*camera, error) {
 	h264 := &format.H264{PayloadTyp: 96, PacketizationMode: 1, SPS: rtspsrc.MakeSPS(640, 352), PPS: rtspsrc.MakePPS()}
 	c := &camera{opts: opts, stop: make(chan struct{})}
 	c.desc = &description.Session{Medias: []*description.Media{
 		{Type: description.MediaTypeVideo, Formats: []format.Format{h264}},
 		{Type: description.MediaTypeAudio, Formats: []format.Format{&format.G711{PayloadTyp: 0, MULaw: true, SampleRate: 8000, ChannelCount: 1}}},
 	}}
-	var err error
-	for range 20 {
+	for try := 0; ; try++ {
 		c.srv = &gortsplib.Server{
 			Handler: c, RTSPAddress: "127.0.0.1:0", TLSConfig: opts.tls,
 			Listen: func(network, address string) (net.Listener, error) {
@@ -86,21 +103,21 @@ func startCamera(tb testing.TB, opts cameraOptions) *camera {
 			c.srv.UDPRTPAddress = fmt.Sprintf("127.0.0.1:%d", port)
 			c.srv.UDPRTCPAddress = fmt.Sprintf("127.0.0.1:%d", port+1)
 		}
-		if err = c.srv.Start(); err == nil {
+		err := c.srv.Start()
+		if err == nil {
 			break
 		}
-	}
-	if err != nil {
-		tb.Fatal(err)
+		if try == 20 { // a free port pair has to be guessed
+			return nil, err
+		}
 	}
 	c.stream = &gortsplib.ServerStream{Server: c.srv, Desc: c.desc}
 	if err := c.stream.Initialize(); err != nil {
-		tb.Fatal(err)
+		return nil, err
 	}
 	c.wg.Add(1)
 	go c.send()
-	tb.Cleanup(c.Stop)
-	return c
+	return c, nil
 }
 
 // Stop may be called twice.

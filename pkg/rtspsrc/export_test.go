@@ -1,6 +1,12 @@
 package rtspsrc
 
-import "time"
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+)
 
 // SetReportEvery shortens the time between receiver reports.
 func SetReportEvery(s *Source, d time.Duration) { s.reportEvery = d }
@@ -52,4 +58,14 @@ func (w *bitWriter) ue(v uint) {
 	}
 	w.bits(0, n)
 	w.bits(v+1, n+1)
+}
+
+// sizeOf returns the picture size that an SPS tells, as 1280x720.
+func sizeOf(t *testing.T, nalu []byte) string {
+	t.Helper()
+	var s h264.SPS
+	if err := s.Unmarshal(nalu); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%dx%d", s.Width(), s.Height())
 }

@@ -19,7 +19,8 @@ import (
 var errSilent = errors.New("no packet arrives over UDP")
 
 // Play sets up the given tracks, which are those of Tracks or some of them, and
-// starts them. It is called once; if it fails, the session is over. Over UDP it
+// starts them. An audio track that the camera refuses to set up is left out, if a
+// track before it was accepted. Play is called once; if it fails, the session is over. Over UDP it
 // returns only when the first packet has come, or TCP has replaced UDP.
 func (s *Session) Play(ctx context.Context, tracks []Track, h Handler) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -186,6 +187,10 @@ func (s *Session) setup(l *link, tracks []Track, h Handler) ([]*receiver, error)
 			return nil, err
 		}
 		if err := l.setup(m); err != nil {
+			if len(receivers) > 0 && t.Kind == Audio && trackOnly(err) {
+				s.src.log.Warn("track left out", "url", s.src.name, "codec", t.Codec, "reason", l.fail("setup", err).Error())
+				continue
+			}
 			return nil, err
 		}
 		r := newReceiver(l, m, t, s.started)
@@ -200,6 +205,16 @@ func (s *Session) setup(l *link, tracks []Track, h Handler) ([]*receiver, error)
 		l.client.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(pkt, time.Now()) })
 	}
 	return receivers, nil
+}
+
+// trackOnly reports that a SETUP failed by the camera's answer, with the connection
+// still in order: picture without sound is better than neither.
+func trackOnly(err error) bool {
+	return errors.As(err, new(liberrors.ErrClientBadStatusCode)) ||
+		errors.As(err, new(liberrors.ErrClientTransportHeaderInvalid)) ||
+		errors.As(err, new(liberrors.ErrClientTransportHeaderNoInterleavedIDs)) ||
+		errors.As(err, new(liberrors.ErrClientTransportHeaderInvalidInterleavedIDs)) ||
+		errors.As(err, new(liberrors.ErrClientTransportHeaderInterleavedIDsInUse))
 }
 
 // find returns gortsplib's view of a track.

@@ -33,9 +33,9 @@ func cleanSDP(body []byte) ([]byte, sdpFacts) {
 		return body, facts
 	}
 	session, sections := splitSDP(body)
-	var out []string
+	out := []string{"v=0"}
 	for _, line := range session {
-		if lineFits("v=0\nt=0 0\n", line) {
+		if line[0] != 'v' && lineFits("v=0\nt=0 0\n", line) {
 			out = append(out, line)
 		}
 	}
