@@ -48,6 +48,10 @@ var homes = []home{
 		why: "a scripted server is for tests only",
 	},
 	{
+		of: "pkg/ingress/ingresstest", in: nil,
+		why: "a LiveKit server for tests is for tests only",
+	},
+	{
 		of: "internal/batchudp", in: []string{"pkg/whip"},
 		why: "a session's socket is made by its WHIP client and by nobody else",
 	},

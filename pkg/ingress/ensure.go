@@ -202,8 +202,9 @@ func update(spec Spec, info *livekit.IngressInfo) (req *livekit.UpdateIngressReq
 	set("display name", &req.ParticipantName, spec.displayName(), info.GetParticipantName())
 	set("metadata", &req.ParticipantMetadata, spec.Metadata, info.GetParticipantMetadata())
 	transcoding := info.GetEnableTranscoding()
-	if info.EnableTranscoding == nil { // servers before v1.6
-		transcoding = !info.GetBypassTranscoding() //nolint:staticcheck // the only field they have
+	if info.EnableTranscoding == nil {
+		//lint:ignore SA1019 servers before v1.6 have no other field
+		transcoding = !info.GetBypassTranscoding()
 	}
 	if transcoding {
 		off := false

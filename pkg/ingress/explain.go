@@ -80,7 +80,10 @@ func (c *Client) explainTransport(e *Error, err error) {
 		e.Reason, e.detail = TLS, "the certificate is not trusted by this machine"
 		e.hint = "install the certificate authority on this machine (or point SSL_CERT_FILE at it), or use a publicly trusted certificate"
 	case errors.As(err, &dns):
-		e.detail = "host name not found"
+		e.detail = "host name lookup failed"
+		if dns.IsNotFound {
+			e.detail = "host name not found"
+		}
 		e.hint = "check the host name in livekit.url and this machine's DNS"
 	case errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "actively refused"): // the latter on Windows
 		e.detail = "connection refused"
@@ -111,7 +114,7 @@ func (c *Client) explainAnswer(ctx context.Context, e *Error, answer twirp.Error
 	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
 		c.explainAuth(ctx, e, body)
 	case foreign:
-		c.explainForeign(e, answer.Meta("location"))
+		c.explainForeign(e, answer.Meta("location"), body)
 	case strings.Contains(body, "redis required"):
 		e.Reason, e.detail = NoRedis, c.tidy(body)
 		e.hint = "livekit-server runs without Redis, which ingresses need: configure redis at livekit-server and Ingress, or set livekit.via to server"
@@ -175,8 +178,11 @@ func (c *Client) explainAuth(ctx context.Context, e *Error, body string) {
 }
 
 // explainForeign is for answers that LiveKit has not made.
-func (c *Client) explainForeign(e *Error, location string) {
+func (c *Client) explainForeign(e *Error, location, body string) {
 	switch {
+	case e.Status == http.StatusBadRequest && strings.Contains(body, "HTTPS"): // nginx, Caddy and Go say so
+		e.Reason, e.detail = TLS, "the server wants TLS here"
+		e.hint = "write wss:// instead of ws:// in livekit.url"
 	case e.Status >= 300 && e.Status < 400:
 		status := e.Status
 		*e = *c.notLiveKit(e.Op, "redirected")
