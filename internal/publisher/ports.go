@@ -57,7 +57,9 @@ type SourceSession interface {
 	Play(ctx context.Context, tracks []Track, h Handler) error
 	// RequestKeyFrame asks the camera for an IDR in the cheapest way it has.
 	RequestKeyFrame() error
-	// Done is closed when the session has ended by itself; Err tells why.
+	// Done is closed when the session has ended by itself; Err tells why. An
+	// error with a method Stalled() bool that says true means that the camera
+	// still answers and only its frames have stopped.
 	Done() <-chan struct{}
 	Err() error
 	// Close ends the session and returns when no Handler runs any more.

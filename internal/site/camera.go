@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -47,6 +48,23 @@ func (c camera) Open(ctx context.Context) (publisher.SourceSession, error) {
 // cameraSession turns the types of rtspsrc into those of publisher; what the
 // two have in common comes from the embedded session.
 type cameraSession struct{ *rtspsrc.Session }
+
+// Err tells silence of a connected camera from its loss.
+func (s *cameraSession) Err() error {
+	err := s.Session.Err()
+	if errors.Is(err, rtspsrc.ErrStalled) {
+		return stalledError{err}
+	}
+	return err
+}
+
+// stalledError says in the publisher's terms that the camera stalled.
+type stalledError struct{ error }
+
+func (e stalledError) Unwrap() error { return e.error }
+
+// Stalled is always true.
+func (stalledError) Stalled() bool { return true }
 
 func (s *cameraSession) Tracks() []publisher.Track {
 	var out []publisher.Track
