@@ -195,11 +195,11 @@ func (r *H264) endUnit() {
 			r.out.end()
 		}
 	case kindSet:
-		if len(u.parts) > 0 {
+		if len(u.parts) > 1 {
 			r.set(u.parts)
 		}
 	case kindLead:
-		if len(u.parts) > 0 {
+		if len(u.parts) > 1 {
 			r.lead(u.parts)
 		}
 	case kindDrop:

@@ -48,14 +48,16 @@ type H264 struct {
 	kept   bool      // the packet in hand held something that its marker may close
 	joined bool      // an access unit was begun in this session
 
-	// Markers. lying is set once one came amid an access unit; honest counts
+	// Markers on slices. lying is set once one came amid an access unit; honest counts
 	// the access units since then whose markers were right.
+	marked bool // one was seen in this session
 	lying  bool
 	honest int
 
 	// References. See loss.go.
 	headLost  bool // the next access unit may lack its beginning
 	suspect   bool // whole access units may be missing
+	missing   int  // packets since the last picture of which that was known
 	broken    bool // a reference picture is missing
 	keyed     bool // a key frame was sent in full
 	lastRef   uint32
@@ -127,9 +129,9 @@ func (r *H264) Push(pkt *rtp.Packet, arrived time.Time, w Writer) error {
 	switch v {
 	case gap:
 		r.shared.lost.Add(uint64(lost))
-		r.lose(same)
+		r.lose(lost, same)
 	case anew:
-		r.renumbered(same)
+		r.renumbered(lost, same)
 	}
 	// Empty packets (padding, keep-alives) only count for the sequence.
 	if len(pkt.Payload) > 0 {
@@ -168,8 +170,8 @@ func (r *H264) endSession() {
 	r.unit.open = false
 	r.au = accessUnit{}
 	r.leads = r.leads[:0]
-	r.joined = false
-	r.headLost, r.suspect = true, false
+	r.joined, r.marked = false, false
+	r.headLost, r.suspect, r.missing = true, false, 0
 	r.broken = r.keyed
 	r.lastRefOK = false
 	r.since, r.refreshes, r.backSteps = time.Time{}, false, 0

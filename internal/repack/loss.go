@@ -9,7 +9,7 @@ package repack
 
 // lose handles missing packets before the one in hand; same says whether that
 // one has the timestamp of the access unit under way.
-func (r *H264) lose(same bool) {
+func (r *H264) lose(count int, same bool) {
 	au := &r.au
 	r.unit.open = false
 	switch {
@@ -22,16 +22,20 @@ func (r *H264) lose(same bool) {
 	}
 	if !same {
 		r.headLost, r.suspect = true, true
+		r.missing += count
 	}
 }
 
 // renumbered handles a new numbering: whether packets are missing shows only
 // where it begins amid something.
-func (r *H264) renumbered(same bool) {
-	if r.unit.open || same && r.au.started && !r.au.closed {
-		r.lose(same)
+func (r *H264) renumbered(count int, same bool) {
+	au := &r.au
+	amid := au.started && !au.closed && (same || r.marked && !r.lying)
+	if r.unit.open || amid {
+		r.lose(count, same)
 	} else if !same {
 		r.suspect = true
+		r.missing += count
 	}
 }
 
@@ -83,22 +87,27 @@ func (r *H264) intact(sh sliceHeader) bool {
 		}
 	}
 	if au.idr {
-		r.broken, r.suspect = false, false
+		r.broken, r.suspect, r.missing = false, false, 0
 		return true
 	}
 	if r.suspect {
-		r.suspect = false
 		if !r.follows(sh) {
 			r.breakReferences()
 		}
+		r.suspect, r.missing = false, 0
 	}
 	return true
 }
 
 // follows says whether a picture is known to come right behind the last
-// reference picture that was sent, non-reference pictures aside.
+// reference picture that was sent, non-reference pictures aside. Where so much
+// is missing that frame_num may have wrapped, it is not known.
 func (r *H264) follows(sh sliceHeader) bool {
-	return r.lastRefOK && sh.frameNumOK && sh.frameNum == (r.lastRef+1)&(1<<sh.info.frameNumBits-1)
+	if !r.lastRefOK || !sh.frameNumOK {
+		return false
+	}
+	wrap := 1 << sh.info.frameNumBits
+	return r.missing < wrap && sh.frameNum == (r.lastRef+1)&uint32(wrap-1)
 }
 
 func (r *H264) breakReferences() {

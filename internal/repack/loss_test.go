@@ -1,6 +1,7 @@
 package repack
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -18,6 +19,13 @@ func TestLoss(t *testing.T) {
 			makeSlice(sliceSpec{typ: 5, frameNum: frameNum, firstMB: 600, size: 400}))
 	}
 	type lost map[[2]int]bool // access unit, packet
+	lostFrom := func(from, to int) lost {
+		l := lost{}
+		for i := from; i <= to; i++ {
+			l[[2]int{i, 0}] = true
+		}
+		return l
+	}
 	sei := []byte{6, 5, 1, 0, 0x80}
 	for _, tt := range []struct {
 		name          string
@@ -59,6 +67,9 @@ func TestLoss(t *testing.T) {
 			[]int{0}, []int{0, 4}, true, 0, 1},
 		{"frame numbers wrap", [][][]byte{bigKey(), delta(15, 100), spare(16, 100), delta(16, 100)}, lost{{2, 0}: true},
 			[]int{0, 1, 3}, []int{0, 1, 3}, false, 0, 0},
+		{"16 reference pictures, as many as frame numbers", append([][][]byte{bigKey(), delta(1, 100)},
+			append(slices.Repeat([][][]byte{delta(1, 100)}, 16), delta(2, 100))...), lostFrom(2, 17),
+			[]int{0, 1}, []int{0, 1, 18}, true, 0, 1},
 		{"only SEI", [][][]byte{bigKey(), pic(sei, delta(1, 100)[0]), delta(2, 100)}, lost{{1, 0}: true},
 			[]int{0, 1, 2}, []int{0, 1, 2}, false, 0, 0},
 		{"before the first key frame", [][][]byte{delta(1, 100), delta(2, 100), delta(3, 100)}, lost{{1, 0}: true},
@@ -140,7 +151,11 @@ func TestRenumbering(t *testing.T) {
 		name  string
 		renum func(o *order, g *rig)
 	}{
-		{"far ahead", func(_ *order, g *rig) { g.seq += 20000 }},
+		{"far ahead before a key frame", func(_ *order, g *rig) {
+			if n := len(g.out); n == 0 || g.r.Stats().AccessUnits == 2 {
+				g.seq += 20000
+			}
+		}},
 		{"far behind", func(_ *order, g *rig) { g.seq -= 20000 }},
 		{"new SSRC", func(o *order, g *rig) { g.seq += 50; o.ssrc++ }},
 	} {
@@ -169,6 +184,22 @@ func TestRenumbering(t *testing.T) {
 		g.send(k)
 		g.want(k, k)
 		if s := g.r.Stats(); s.DamagedUnits != 1 {
+			t.Errorf("stats: %+v", s)
+		}
+	})
+	t.Run("thousands lost behind an open picture", func(t *testing.T) {
+		g := newRig(t, H264Config{})
+		k := key(100)
+		g.sendAll(k, delta(1, 100))
+		g.frame()
+		g.push(false, delta(2, 100)[0]...) // its other slices are lost
+		g.seq += 5000
+		g.sendAll(delta(3, 100), k)
+		got := g.closed()
+		if len(got) != 3 {
+			t.Errorf("%d access units closed, want 3", len(got))
+		}
+		if s := g.r.Stats(); s.DamagedUnits != 1 || s.SkippedUnits != 1 {
 			t.Errorf("stats: %+v", s)
 		}
 	})

@@ -28,8 +28,8 @@ type order struct {
 	late     int
 }
 
-// check says how a packet follows the ones before it, and how many are missing
-// if the verdict is gap.
+// check says how a packet follows the ones before it, and how many are missing;
+// where the numbering begins anew, how many there would be if it did not.
 func (o *order) check(ssrc uint32, seq uint16) (verdict, int) {
 	if !o.started || ssrc != o.ssrc {
 		// Some cameras take a new SSRC with every key frame.
@@ -61,6 +61,6 @@ func (o *order) check(ssrc uint32, seq uint16) (verdict, int) {
 	case d > 0 && d < maxDropout:
 		return gap, d
 	default:
-		return anew, 0
+		return anew, max(d, 0)
 	}
 }

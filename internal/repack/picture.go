@@ -154,7 +154,7 @@ func (r *H264) marker() {
 		return
 	}
 	au := &r.au
-	au.marked = true
+	au.marked, r.marked = true, true
 	if r.lying {
 		return
 	}
