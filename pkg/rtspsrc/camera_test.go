@@ -48,8 +48,7 @@ type camera struct {
 	auths   int
 	rtcp    []rtcp.Packet
 	setups  []gortsplib.Protocol
-	closed  int
-	open    int
+	open    int // sessions without TEARDOWN
 	maxOpen int
 }
 
@@ -179,6 +178,9 @@ func (c *camera) OnRequest(_ *gortsplib.ServerConn, req *base.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.methods = append(c.methods, string(req.Method))
+	if req.Method == base.Teardown {
+		c.open--
+	}
 	if _, ok := req.Header["Authorization"]; ok {
 		c.auths++
 	}
@@ -216,13 +218,6 @@ func (c *camera) OnSessionOpen(*gortsplib.ServerHandlerOnSessionOpenCtx) {
 	defer c.mu.Unlock()
 	c.open++
 	c.maxOpen = max(c.maxOpen, c.open)
-}
-
-func (c *camera) OnSessionClose(*gortsplib.ServerHandlerOnSessionCloseCtx) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open--
-	c.closed++
 }
 
 func (c *camera) saw(method string) bool {

@@ -30,8 +30,9 @@ var (
 
 // Error is what went wrong between us and the camera.
 type Error struct {
-	// Op is the step that failed: "url", "config", "dial", "tls", "describe",
-	// "setup", "play", "receive".
+	// Op is the step that failed: "url" and "config" come from New, "open", "dial",
+	// "tls" and "describe" from Open, "setup" and "play" from Play, "receive" from
+	// a session that was playing, "key frame" from RequestKeyFrame.
 	Op string
 	// URL is the camera's, without user info and with secrets in it blanked.
 	URL string

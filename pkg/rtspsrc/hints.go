@@ -148,6 +148,10 @@ func (l *link) explainCause(e *Error) {
 		e.hint = fmt.Sprintf("%s does not answer: check its address, its power and cable, and the firewalls on the way.", host)
 	case isTimeout(err):
 		e.hint = "The camera has stopped answering: it may be restarting, overloaded or cut off."
+	case errors.As(err, new(liberrors.ErrClientUnexpectedFrame)):
+		// live555 attaches an abandoned session to a new connection that happens
+		// to get the old one's descriptor.
+		e.hint = "The camera still sends the video of an earlier connection: it stops by itself within a minute or so."
 	case errors.As(err, &sdpErr):
 		e.slow = true
 		e.hint = "The camera's description of the stream is unreadable: update its firmware."

@@ -38,9 +38,8 @@ type Session struct {
 	flowing     chan struct{} // closed at the first packet, made by Play
 	protocol    atomic.Value  // string
 
-	work      sync.WaitGroup
-	done      chan struct{}
-	closeOnce sync.Once
+	work sync.WaitGroup
+	done chan struct{}
 }
 
 // Tracks returns the chosen video track and then the audio tracks in the camera's

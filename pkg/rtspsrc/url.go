@@ -124,7 +124,7 @@ func checkHost(hostport string) error {
 	if host == "" {
 		return urlError("Write the camera's address after rtsp://.", "it has no host")
 	}
-	if strings.ContainsAny(host, " \t<>\"'{}|\\^`%[]") || strings.ContainsFunc(host, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	if strings.ContainsAny(host, " \t<>\"'{}|\\^`%[]") || strings.ContainsFunc(host, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
 		return urlError("Write the camera's IP address or host name after rtsp://.", "its host holds a character that no host name has")
 	}
 	return nil

@@ -50,6 +50,7 @@ func TestParseURLErrors(t *testing.T) {
 		"rtsp://fe80::1/":             "colons",
 		"rtsp://[s3cret]/":            "IPv6",
 		"rtsp://ho st/":               "character",
+		"rtsp://\xf5/":                "character",
 		"rtsp://h/x#s3cret":           "#",
 		"rtsp://u:s3cret#1@10.0.0.1/": "password in it",
 		"rtsp://u:s3cret/1@10.0.0.1/": "password in it",
