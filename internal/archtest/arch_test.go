@@ -30,8 +30,8 @@ func TestClients(t *testing.T) {
 	_, names := readTree(t)
 	for _, c := range clients {
 		for n := range names {
-			if n.lib == c.lib && n.name == c.name && !under(n.in, c.in) {
-				t.Errorf("%s names %s of %s, which belongs to %s: %s", n.in, c.name, c.lib, c.in, c.why)
+			if n.lib == c.lib && n.name == c.name && !underAny(n.in, c.in) {
+				t.Errorf("%s names %s of %s, which belongs to %v: %s", n.in, c.name, c.lib, c.in, c.why)
 			}
 		}
 	}

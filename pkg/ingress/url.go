@@ -42,7 +42,7 @@ func serverURL(raw string) (*url.URL, error) {
 		return bad("no ws://, wss://, http:// or https:// in front", example)
 	}
 	switch {
-	case u.Opaque != "" || u.Hostname() == "":
+	case !hasHost(u):
 		return bad("no host", example)
 	case u.User != nil:
 		return bad("user name in the URL", "take it out: LiveKit knows API keys only")
@@ -53,6 +53,13 @@ func serverURL(raw string) (*url.URL, error) {
 	u.RawPath = strings.TrimRight(u.RawPath, "/")
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
+}
+
+// hasHost tells whether u names a host. url.Parse lets an IPv6 address without
+// brackets pass, which then is no address at all.
+func hasHost(u *url.URL) bool {
+	host := u.Hostname()
+	return u.Opaque == "" && host != "" && (strings.HasPrefix(u.Host, "[") || !strings.Contains(host, ":"))
 }
 
 // ServerWHIPURL is the WHIP endpoint that livekit-server itself has since
@@ -82,7 +89,7 @@ func whipURL(returned, override string) (string, error) {
 		}
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Opaque != "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || !hasHost(u) || (u.Scheme != "http" && u.Scheme != "https") {
 		return "", &Error{
 			Op: "whip url", Reason: NoWHIPURL, hint: hint,
 			detail: from + " something that is no http:// or https:// URL",

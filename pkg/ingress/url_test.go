@@ -32,6 +32,7 @@ func TestBadServerURLs(t *testing.T) {
 		"wss://":                      "no host",
 		"wss:///path":                 "no host",
 		"wss:opaque":                  "no host",
+		"ws://::1":                    "no host",
 		"wss://:7880":                 "no host",
 		"wss://lk.example.com:port":   "not a URL",
 		"wss://key:secret@lk.e.com":   "user name in the URL",
