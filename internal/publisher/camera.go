@@ -180,7 +180,7 @@ func (p *Publisher) videoFeed(t Track) *feed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.video == nil {
-		p.video = newVideoFeed(t, p.cfg, &p.sent)
+		p.video = newVideoFeed(t, p.cfg, &p.sent, p.wantKeyFrame)
 	} else {
 		p.video.restart(t)
 	}

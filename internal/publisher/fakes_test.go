@@ -27,7 +27,8 @@ type fakeCamera struct {
 	gop      int          // access units from key frame to key frame
 	sessions []*fakeCameraSession
 	opens    atomic.Int32
-	panics   bool // the third packet makes the packet path panic
+	skip     atomic.Bool // the next sequence number is left out, as if lost
+	panics   bool        // the third packet makes the packet path panic
 }
 
 func videoOnly() *fakeCamera {
@@ -131,6 +132,9 @@ func (s *fakeCameraSession) packets(t Track, n int, seq *uint16) []*rtp.Packet {
 		}
 	}
 	units = append(units, slice)
+	if s.camera.skip.Swap(false) {
+		*seq++
+	}
 	var out []*rtp.Packet
 	for i, u := range units {
 		out = append(out, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: *seq,

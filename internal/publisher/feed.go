@@ -40,6 +40,8 @@ type feed struct {
 
 	lastIn atomic.Int64 // arrival of the newest packet, Unix ns; 0: none since the camera was opened
 	sent   *counters
+	want   func() // asks the camera for a key frame
+	needed bool   // video only: the repacker needed one after the packet before
 	pause  func() // between two runs of replayed packets
 }
 
@@ -51,11 +53,11 @@ type counters struct {
 }
 
 // newVideoFeed repacks a camera's H.264.
-func newVideoFeed(t Track, cfg Config, sent *counters) *feed {
+func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 	line := repack.NewLine(90000)
 	v := repack.NewH264(repack.H264Config{SEI: cfg.SEI, OnLoss: cfg.OnLoss}, line)
 	v.SetParameterSets(t.ParameterSets...)
-	return &feed{track: t, repack: v, video: v, line: line, sent: sent, pause: pauseReplay}
+	return &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay}
 }
 
 // newAudioFeed passes audio on.
@@ -80,7 +82,16 @@ func (f *feed) push(pkt *rtp.Packet, arrived time.Time) error {
 		f.alaw = out.convert
 		f.repack = repack.NewG711(f.alaw, f.line)
 	}
-	return f.repack.Push(pkt, arrived, f)
+	err := f.repack.Push(pkt, arrived, f)
+	if f.video != nil {
+		if need := f.video.NeedKeyFrame(); need != f.needed {
+			f.needed = need
+			if need {
+				f.want() // at once: until it comes the picture stands still
+			}
+		}
+	}
+	return err
 }
 
 // WriteRTP takes a repacked packet: to the session if one is connected, else

@@ -396,3 +396,26 @@ func TestNewRefusesHalfAConfig(t *testing.T) {
 		}
 	}
 }
+
+func TestLossAsksForAKeyFrameAtOnce(t *testing.T) {
+	cam, target := videoOnly(), &fakeTarget{}
+	cam.gop = 1 << 30
+	bubble(t, cam, target, nil, func(t *testing.T, p *Publisher) {
+		after(10 * time.Second)
+		before := cam.last().keyFrames.Load()
+		damaged := p.Status().Lost
+		cam.skip.Store(true)
+		after(200 * time.Millisecond)
+		if p.Status().Lost == damaged {
+			t.Fatal("the loss was not counted")
+		}
+		if n := cam.last().keyFrames.Load() - before; n != 1 {
+			t.Errorf("%d key frame requests within 200 ms of a loss, want 1", n)
+		}
+		after(time.Second)
+		if s := p.Status(); s.State != Live || s.KeyFrames < 2 {
+			t.Errorf("%s, %d key frames", s.State, s.KeyFrames)
+		}
+		checkLine(t, target.all()[0].packets(0))
+	})
+}

@@ -121,6 +121,10 @@ func (r *H264) Stats() H264Stats {
 	return s
 }
 
+// NeedKeyFrame is Stats().NeedKeyFrame alone: cheap enough to ask after every
+// packet.
+func (r *H264) NeedKeyFrame() bool { return r.shared.needKey.Load() }
+
 // ParameterSets returns the newest sequence and picture parameter set, without
 // start codes, nil if none is known. They must not be changed. It may be called
 // from any goroutine.
