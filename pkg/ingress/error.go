@@ -101,11 +101,15 @@ func mayHaveHappened(err error) bool {
 	}
 }
 
+// wrapping is what the server's and the SDK's layers put in front of a message.
+var wrapping = regexp.MustCompile(`^(?:twirp error [a-z_]+: |rpc error: code = \w+ desc = )+`)
+
 var tokenLike = regexp.MustCompile(`[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}`)
 
 // tidy makes a message of the server's fit for a log line: one line, short, and
 // without tokens, which some versions repeat in their answer, or the secret.
 func (c *Client) tidy(msg string) string {
+	msg = wrapping.ReplaceAllString(msg, "")
 	msg = tokenLike.ReplaceAllString(msg, redacted)
 	if c.secret != "" {
 		msg = strings.ReplaceAll(msg, c.secret, redacted)

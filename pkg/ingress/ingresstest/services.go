@@ -20,7 +20,8 @@ func (a ingressAPI) enter(ctx context.Context) error {
 		return twirp.NewError(twirp.Unauthenticated, errPermission.Error())
 	}
 	if a.s.NoRedis {
-		return twirp.NewError(twirp.Internal, "ingress not connected (redis required)")
+		// livekit-server v1.13 words it so.
+		return twirp.NewError(twirp.Internal, "twirp error unknown: ingress not connected (redis required)")
 	}
 	return nil
 }
