@@ -77,6 +77,7 @@ func FuzzCheckAnswer(f *testing.F) {
 func FuzzDetail(f *testing.F) {
 	f.Add("text/plain", []byte("no such key tok-31337\r\n\x1b[1m"))
 	f.Add("application/problem+json", []byte(`{"title":"t","detail":"bad \u0007 tok-31337"}`))
+	f.Add("", []byte("t\x01ok-31337"))
 	f.Add("text/html", []byte("<html>"))
 	f.Add("", []byte("\xff\xfe\u202e"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {

@@ -6,12 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"log/slog"
-
 	"github.com/pion/webrtc/v4"
 )
-
-type logger = *slog.Logger
 
 // abandonedPost is how long a POST that nobody waits for any more may still take.
 // The server may have made a session by then, and only its response says which to
@@ -154,7 +150,6 @@ func (s *Session) exchange(ctx context.Context, offer string) (string, error) {
 	res, err := s.client.postOffer(postCtx, offer)
 	if res != nil {
 		s.url = sessionURL(res)
-		s.etag = res.header.Get("ETag")
 		s.iceServers = ParseICEServers(res.header.Values("Link"))
 	}
 	if ctx.Err() != nil {

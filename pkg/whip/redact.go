@@ -58,11 +58,6 @@ func detail(contentType string, body []byte, secrets ...string) string {
 // oneLine removes secrets, control characters and invalid UTF-8 and shortens.
 func oneLine(text string, secrets ...string) string {
 	text = strings.ToValidUTF8(text, "?")
-	for _, s := range secrets {
-		if len(s) >= 4 {
-			text = strings.ReplaceAll(text, s, "***")
-		}
-	}
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
@@ -73,6 +68,11 @@ func oneLine(text string, secrets ...string) string {
 		return r
 	}, text)
 	text = strings.Join(strings.Fields(text), " ")
+	for _, s := range secrets { // last: what was removed may have stood within one
+		if len(s) >= 4 {
+			text = strings.ReplaceAll(text, s, "***")
+		}
+	}
 	if runes := []rune(text); len(runes) > maxDetail {
 		return string(runes[:maxDetail]) + "..."
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,7 @@ const closeWait = 1500 * time.Millisecond
 // to Publish.
 type Session struct {
 	client *Client
-	log    logger
+	log    *slog.Logger
 	pc     *webrtc.PeerConnection
 	mux    ice.UDPMux
 	tracks []*localTrack
@@ -35,7 +36,6 @@ type Session struct {
 	// Set while the session is made, constant afterwards.
 	url        *url.URL // of the WHIP session; nil until there is one
 	iceServers []ICEServer
-	etag       string
 	connected  time.Time
 
 	states    states
@@ -45,8 +45,7 @@ type Session struct {
 
 	stop     chan struct{} // closed by the first Close
 	stopOnce sync.Once
-	closeCtx context.Context //nolint:containedctx // of the first Close, handed to run
-	done     chan struct{}   // the session is over, err is set
+	done     chan struct{} // the session is over, err is set
 	err      error
 	finished chan struct{} // all is cleaned up
 	readers  sync.WaitGroup
@@ -92,13 +91,10 @@ func (s *Session) Err() error {
 
 // Close ends the session: RTCP BYE, one DELETE of the session URL, and the end of
 // the connection. It waits until all of this is done, which takes no longer than
-// Timeouts.Delete and two seconds; when ctx ends earlier, the DELETE is cut short
-// and the rest is not waited for. Closing again waits alike.
+// Timeouts.Delete and two seconds. When ctx ends earlier Close returns, and the rest
+// is done all the same. Closing again waits alike.
 func (s *Session) Close(ctx context.Context) error {
-	s.stopOnce.Do(func() {
-		s.closeCtx = ctx
-		close(s.stop)
-	})
+	s.stopOnce.Do(func() { close(s.stop) })
 	select {
 	case <-s.finished:
 		return nil
@@ -114,10 +110,10 @@ func (s *Session) run() {
 	for {
 		select {
 		case <-s.stop:
-			s.finish(s.closeCtx, ErrClosed)
+			s.finish(ErrClosed)
 			return
 		case <-s.states.lost:
-			s.finish(context.Background(), s.states.reason(s))
+			s.finish(s.states.reason(s))
 			return
 		case <-ticker.C:
 			s.sendReports()
@@ -126,14 +122,14 @@ func (s *Session) run() {
 }
 
 // finish ends the session for the given reason.
-func (s *Session) finish(ctx context.Context, reason error) {
+func (s *Session) finish(reason error) {
 	s.ended.Store(true)
 	s.err = reason
 	close(s.done)
 	if !errors.Is(reason, ErrClosed) {
 		s.log.Info("whip session lost", "error", reason)
 	}
-	s.tearDown(ctx)
+	s.tearDown(context.Background())
 	close(s.finished)
 }
 

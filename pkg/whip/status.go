@@ -3,6 +3,7 @@ package whip
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -102,4 +103,34 @@ func clockHint(ahead time.Duration) string {
 	}
 	return fmt.Sprintf("this machine's clock is %v %s the server's: set it, tokens and certificates depend on it",
 		ahead.Abs().Round(time.Second), direction)
+}
+
+// retryAfter reads the header of that name: seconds or a date (RFC 9110 section
+// 10.2.3), at most maxRetryAfter.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	const maxRetryAfter = 10 * time.Minute
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if v == "" {
+		return 0
+	}
+	if strings.Trim(v, "0123456789") == "" {
+		v = strings.TrimLeft(v, "0")
+		if len(v) > 6 {
+			return maxRetryAfter
+		}
+		seconds := 0
+		for _, d := range v {
+			seconds = seconds*10 + int(d-'0')
+		}
+		return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	// Both times by the server's clock, if it tells: ours may be wrong.
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, min(at.Sub(now), maxRetryAfter))
 }
