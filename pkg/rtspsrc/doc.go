@@ -2,8 +2,7 @@
 //
 // It is for programs that pass on what a camera sends without decoding it. It
 // chooses one H.264 track, lists the audio tracks beside it, and hands every RTP
-// packet of the tracks that were asked for to a function, in the order in which
-// the camera numbered them:
+// packet of the tracks that were asked for to a function as it arrives:
 //
 //	src, err := rtspsrc.New(rtspsrc.Config{
 //		URL:      "rtsp://10.0.0.11/stream1",
@@ -37,9 +36,9 @@
 // # Errors
 //
 // Every error is an [*Error]: it names the request and the URL (without any
-// password), has a [Error.Hint] for the person who installs the camera, and says
-// by [Error.Slow] whether trying again makes sense before somebody has acted. A
-// wrong password is such a case: cameras lock accounts.
+// password), has an [Error.Hint] for the person who installs the camera, and says
+// by [Error.Slow] that trying again is useless until somebody has acted. A wrong
+// password is such a case, and cameras lock accounts.
 //
 // # Packets and goroutines
 //
