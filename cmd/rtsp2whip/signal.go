@@ -17,7 +17,7 @@ const grace = 5 * time.Second
 // second one, or the end of the grace time, ends the process on the spot, with
 // the exit code that a shell expects after that signal (130, 143). Call stop
 // when the command is done.
-func untilSignal(parent context.Context, stderr io.Writer, exit func(int)) (ctx context.Context, stop func()) {
+func untilSignal(parent context.Context, grace time.Duration, stderr io.Writer, exit func(int)) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

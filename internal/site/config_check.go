@@ -113,8 +113,14 @@ func (c *checker) secret(path string, s *secret.Secret, filePath, file string, w
 	*s = read
 }
 
+// errNoFile reads the same on every system.
+var errNoFile = errors.New("no such file")
+
 // cause drops the file's name, which the errors of files repeat.
 func cause(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoFile
+	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
 		return pe.Err
