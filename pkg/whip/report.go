@@ -56,9 +56,10 @@ func (l *sentLine) report(ssrc, clockRate uint32, now time.Time) (sr *rtcp.Sende
 	if l.packets == 0 {
 		return nil, false
 	}
-	elapsed := now.Sub(l.at)
-	ticks := uint64(elapsed/time.Second)*uint64(clockRate) +
-		uint64(elapsed%time.Second)*uint64(clockRate)/uint64(time.Second)
+	// Negative when a packet was sent after the caller had looked at the clock.
+	elapsed := int64(now.Sub(l.at))
+	rate, second := int64(clockRate), int64(time.Second)
+	ticks := elapsed/second*rate + elapsed%second*rate/second
 	return &rtcp.SenderReport{
 		SSRC:        ssrc,
 		NTPTime:     ntpTime(now),

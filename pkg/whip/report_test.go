@@ -54,6 +54,10 @@ func TestSentLine(t *testing.T) {
 	if !ok || sr.RTPTime != 91000 || sr.PacketCount != 2 || sr.OctetCount != 30 {
 		t.Errorf("%+v", sr)
 	}
+	// A packet sent a moment after the time of the report was taken.
+	if sr, _ = l.report(1, 90000, start.Add(-10*time.Millisecond)); sr.RTPTime != 100 {
+		t.Errorf("RTP time %d of a report before the newest packet", sr.RTPTime)
+	}
 	// A camera that is away for a day: the clock runs on, modulo 2^32.
 	sr, _ = l.report(1, 90000, start.Add(24*time.Hour))
 	if want := uint32((1000 + 24*3600*90000) % (1 << 32)); sr.RTPTime != want {
