@@ -128,6 +128,11 @@ func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
 	e.SetICEUDPMux(mux)
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	if cfg.PassiveDTLS {
+		if err := e.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
+			return nil, err
+		}
+	}
 	e.DisableSRTPReplayProtection(true) // as SFUs have it: retransmissions keep their numbers
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(e)), nil

@@ -46,6 +46,8 @@ type Config struct {
 	OnRTP func(kind string, p *rtp.Packet)
 	// NoMedia cuts the media path in both directions from the start.
 	NoMedia bool
+	// PassiveDTLS leaves the beginning of the DTLS handshake to the client.
+	PassiveDTLS bool
 	// NackInterval is between two looks for lost packets, 20 ms by default.
 	NackInterval time.Duration
 }

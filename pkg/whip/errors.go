@@ -14,7 +14,7 @@ var ErrClosed = errors.New("session closed")
 // Error is what went wrong with a session, in a form fit for a log: no token, no
 // session URL, nothing of an endpoint's path that looks like a key.
 type Error struct {
-	// Op is the step: "config", "offer", "POST", "answer", "ICE", "DTLS",
+	// Op is the step: "config", "offer", "token", "POST", "answer", "ICE", "DTLS",
 	// "session" or "DELETE".
 	Op string
 	// URL is the endpoint's, redacted; empty where no server was concerned.
