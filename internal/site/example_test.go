@@ -15,7 +15,8 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
 )
 
-// The example parses as it stands, given its secrets.
+// The example parses as it stands, given its secrets, and what it sets where a
+// default exists is that default.
 func TestExampleParses(t *testing.T) {
 	cfg, err := Parse("example.yaml", []byte(Example), Sources{
 		Secret: func(path string) (secret.Secret, error) { return secret.New("secret of " + path), nil },
@@ -24,6 +25,13 @@ func TestExampleParses(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkComplete(t, cfg)
+	want := Default()
+	want.LiveKit = cfg.LiveKit
+	want.LiveKit.Via, want.LiveKit.WHIPURL = ViaIngress, ""
+	want.Cameras = cfg.Cameras
+	if !reflect.DeepEqual(*cfg, want) {
+		t.Errorf("the example sets %+v, but the defaults are %+v", *cfg, want)
+	}
 }
 
 // commentedKey finds a key that the example does not set.
