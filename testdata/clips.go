@@ -84,25 +84,28 @@ func loadVideo(name string) (*Video, error) {
 			v.ParameterSets = append(v.ParameterSets, nalu)
 		}
 	}
-	v.Reorder = syntax.reorder(v.AccessUnits)
-	if err := v.readSPS(); err != nil {
+	order, err := v.readSPS()
+	if err != nil {
 		return nil, fmt.Errorf("clip %q: %w", name, err)
 	}
+	v.Reorder = syntax.reorder(v.AccessUnits, order)
 	return v, nil
 }
 
-func (v *Video) readSPS() error {
+// readSPS fills in what the sequence parameter set says, and returns it for H.264.
+func (v *Video) readSPS() (*h264.SPS, error) {
 	var fps float64
+	var sps *h264.SPS
 	if v.Codec == "H265" {
-		var sps h265.SPS
-		if err := sps.Unmarshal(v.ParameterSets[1]); err != nil {
-			return fmt.Errorf("sequence parameter set: %w", err)
+		var set h265.SPS
+		if err := set.Unmarshal(v.ParameterSets[1]); err != nil {
+			return nil, fmt.Errorf("sequence parameter set: %w", err)
 		}
-		v.Width, v.Height, fps = sps.Width(), sps.Height(), sps.FPS()
+		v.Width, v.Height, fps = set.Width(), set.Height(), set.FPS()
 	} else {
-		var sps h264.SPS
+		sps = &h264.SPS{}
 		if err := sps.Unmarshal(v.ParameterSets[0]); err != nil {
-			return fmt.Errorf("sequence parameter set: %w", err)
+			return nil, fmt.Errorf("sequence parameter set: %w", err)
 		}
 		v.Width, v.Height, fps = sps.Width(), sps.Height(), sps.FPS()
 		v.Profile = map[uint8]string{66: "Baseline", 77: "Main", 100: "High"}[sps.ProfileIdc]
@@ -110,7 +113,7 @@ func (v *Video) readSPS() error {
 	if fps > 0 {
 		v.FPS = int(fps + 0.5)
 	}
-	return nil
+	return sps, nil
 }
 
 // stems lists the embedded files with one of these endings, without it.

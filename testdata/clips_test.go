@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 )
 
 func TestClips(t *testing.T) {
@@ -18,6 +20,8 @@ func TestClips(t *testing.T) {
 		{"360p-bframes", "H264", "Main", 640, 360, 1, 4 * time.Second, 2 * time.Second},
 		{"360p-high", "H264", "High", 640, 360, 1, 4 * time.Second, 2 * time.Second},
 		{"360p-longgop", "H264", "High", 640, 360, 1, 12 * time.Second, 12 * time.Second},
+		{"360p-pyramid", "H264", "Main", 640, 360, 1, 4 * time.Second, 2 * time.Second},
+		{"360p-refresh", "H264", "Main", 640, 360, 1, 8 * time.Second, 8 * time.Second},
 		{"360p-main", "H264", "Main", 640, 360, 1, 4 * time.Second, 2 * time.Second},
 		{"360p-slices", "H264", "Main", 640, 360, 4, 4 * time.Second, 2 * time.Second},
 		{"720p-main", "H264", "Main", 1280, 720, 1, 4 * time.Second, 2 * time.Second},
@@ -46,7 +50,11 @@ func TestClips(t *testing.T) {
 					sets++
 				}
 			}
-			if wantSets := map[bool]int{true: len(v.ParameterSets)}[atGOP]; pictures != want.slices || sets != wantSets {
+			setsDue := atGOP
+			if want.name == "360p-refresh" {
+				setsDue = i%50 == 0 // they come with the recovery points
+			}
+			if wantSets := map[bool]int{true: len(v.ParameterSets)}[setsDue]; pictures != want.slices || sets != wantSets {
 				t.Errorf("%s: access unit %d has %d slices, %d parameter sets", want.name, i, pictures, sets)
 			}
 		}
@@ -54,7 +62,7 @@ func TestClips(t *testing.T) {
 }
 
 func TestNamesAndUnknownNames(t *testing.T) {
-	want := "1080p-high 360p-baseline 360p-bframes 360p-high 360p-longgop 360p-main 360p-slices 720p-main h265"
+	want := "1080p-high 360p-baseline 360p-bframes 360p-high 360p-longgop 360p-main 360p-pyramid 360p-refresh 360p-slices 720p-main h265"
 	if got := strings.Join(Names(), " "); got != want {
 		t.Errorf("Names: %s", got)
 	}
@@ -66,21 +74,27 @@ func TestNamesAndUnknownNames(t *testing.T) {
 	}
 }
 
-// TestReorder holds the B pictures' clip to IDR, then groups of P B B.
+// TestReorder holds the clips with B pictures to an IDR, then groups of P B B, and
+// of P B b b where b refers to B.
 func TestReorder(t *testing.T) {
-	v, err := Clip("360p-bframes")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []int{0, 2, -1, -1, 2, -1, -1}; !slices.Equal(v.Reorder[:7], want) {
-		t.Errorf("starts %v, want %v", v.Reorder[:7], want)
-	}
-	shown := map[int]bool{}
-	for i, shift := range v.Reorder {
-		shown[i+shift] = true
-	}
-	if len(shown) != len(v.AccessUnits) || !shown[0] || !shown[len(v.AccessUnits)-1] {
-		t.Error("two pictures are shown at the same time")
+	for name, want := range map[string][]int{
+		"360p-bframes": {0, 2, -1, -1, 2, -1, -1},
+		"360p-pyramid": {0, 3, 0, -2, -1, 3, 0, -2, -1},
+	} {
+		v, err := Clip(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.Reorder[:len(want)]; !slices.Equal(got, want) {
+			t.Errorf("%s starts %v, want %v", name, got, want)
+		}
+		shown := map[int]bool{}
+		for i, shift := range v.Reorder {
+			shown[i+shift] = true
+		}
+		if len(shown) != len(v.AccessUnits) || !shown[0] || !shown[len(v.AccessUnits)-1] {
+			t.Errorf("%s: two pictures are shown at the same time", name)
+		}
 	}
 	plain, err := Clip("360p-main")
 	if err != nil {
@@ -135,7 +149,7 @@ func FuzzAccessUnits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, syntax := range codecs {
 			units := syntax.accessUnits(nalUnits(data))
-			syntax.reorder(units)
+			syntax.reorder(units, &h264.SPS{})
 			for _, unit := range units {
 				for _, nalu := range unit {
 					if len(nalu) == 0 {

@@ -66,6 +66,11 @@ video() {
 	360p-slices) film field SLICES 1 4 "$1.264" $(h264 main 300 50 0 slices=4) ;;
 	# Two B pictures between others, to which nothing refers.
 	360p-bframes) film yard B-FRAMES 1 4 "$1.264" $(h264 main 200 50 2 b-adapt=0:b-pyramid=none) ;;
+	# B pictures to which other B pictures refer.
+	360p-pyramid) film yard PYRAMID 1 4 "$1.264" $(h264 main 200 50 3 b-adapt=0:b-pyramid=normal) ;;
+	# One IDR, then a column of intra macroblocks that crosses the picture in 2 s. The
+	# recovery point SEI stays in: it is how decoders find where to begin.
+	360p-refresh) film dock REFRESH 1 8 "$1.264" $(h264 main 130 50 0 intra-refresh=1) -bsf:v filter_units=pass_types=1-9 ;;
 	# One IDR in 12 s.
 	360p-longgop) film gate "LONG GOP" 1 12 "$1.264" $(h264 high 100 300) ;;
 	h265) $FF -f lavfi -i "testsrc2=s=320x180:r=25:d=2" -c:v libx265 -preset slow -b:v 24k -pix_fmt yuv420p \
@@ -91,7 +96,7 @@ sound() {
 	esac
 }
 
-all="360p-baseline 360p-main 360p-high 720p-main 1080p-high 360p-slices 360p-bframes 360p-longgop h265
+all="360p-baseline 360p-main 360p-high 720p-main 1080p-high 360p-slices 360p-bframes 360p-pyramid 360p-refresh 360p-longgop h265
 	tones.opus tones.alaw tones.ulaw tones.aac"
 for name in ${*:-$all}; do
 	video "$name" || sound "$name"
