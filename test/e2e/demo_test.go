@@ -55,7 +55,7 @@ func TestDemoPage(t *testing.T) {
 func waitVideos(t testing.TB, b *parts.Browser, want int) []image.Rectangle {
 	t.Helper()
 	const script = `Promise.resolve([...document.querySelectorAll("video")]
-		.filter(v => v.videoWidth > 0 && v.currentTime > 0 && !v.paused)
+		.filter(v => v.videoWidth > 0 && v.currentTime > 2 && !v.paused)
 		.map(v => { const r = v.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; }))`
 	var boxes []image.Rectangle
 	parts.Eventually(t, 30*time.Second, fmt.Sprintf("%d videos play", want), func() error {

@@ -12,57 +12,79 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/test/parts"
 )
 
+// recorded is a camera that MediaMTX serves, and what it has sent.
+type recorded struct {
+	name, clip, audio string
+
+	sent tape
+	feed *feed.Feed
+}
+
 // Every slice NAL unit that a camera sends through MediaMTX's RTSP server and
 // rtsp2whip into MediaMTX's WHIP server comes out of it byte for byte, in order,
 // and none is missing.
 func TestEverySliceArrives(t *testing.T) {
-	const measured = 15 * time.Second
 	mtx := parts.StartMediaMTX(t)
-	cameras := []struct {
-		name, clip, audio string
-		sent              tape
-		feed              *feed.Feed
-	}{
+	cameras := []*recorded{
 		{name: "gate", clip: "360p-slices"},
 		{name: "yard", clip: "720p-main", audio: "opus"},
 		{name: "dock", clip: "1080p-high"},
 		{name: "shop", clip: "360p-high", audio: "pcma"},
 	}
 	var entries []entry
-	var names []string
-	for i := range cameras {
-		c := &cameras[i]
+	for _, c := range cameras {
 		c.feed = startFeed(t, mtx.RTSP(c.name), feed.Config{Clip: c.clip, Audio: c.audio, OnAccessUnit: c.sent.add})
 		entries = append(entries, entry{name: c.name, url: mtx.RTSP(c.name), whip: mtx.WHIP(c.name + "-out")})
-		names = append(names, c.name)
 	}
 	gateway := parts.StartGateway(t, "rtsp2whip", site(nil, "", "", entries...))
-	gateway.WaitLive(20*time.Second, names...)
+	gateway.WaitLive(20*time.Second, "gate", "yard", "dock", "shop")
 
+	// On a busy machine MediaMTX may be late to read its socket. What the kernel
+	// throws away then says nothing about rtsp2whip, and is measured again.
+	for range 3 {
+		drops := mtx.UDPDrops()
+		err := compareSlices(t, mtx, cameras, 15*time.Second)
+		if err == nil {
+			return
+		}
+		if drops = mtx.UDPDrops() - drops; drops == 0 {
+			t.Fatal(err)
+		}
+		t.Logf("MediaMTX read too slowly, %d datagrams were dropped: %v", drops, err)
+	}
+	t.Fatal("MediaMTX read too slowly three times: the machine is too busy to measure anything")
+}
+
+// compareSlices reads all streams back for a while, stops the cameras for a
+// moment and compares what has arrived with what was sent.
+func compareSlices(t *testing.T, mtx *parts.MediaMTX, cameras []*recorded, over time.Duration) error {
+	t.Helper()
 	received := make(map[string]*tape)
-	for _, name := range names {
-		received[name] = readBack(t, mtx.RTSP(name+"-out"))
+	for _, c := range cameras {
+		c.feed.Freeze(false)
+		received[c.name] = readBack(t, mtx.RTSP(c.name+"-out"))
 	}
-	parts.Pause(measured)
-	for i := range cameras {
-		cameras[i].feed.Freeze(true)
+	parts.Pause(over)
+	for _, c := range cameras {
+		c.feed.Freeze(true)
 	}
-	for i := range cameras {
-		c := &cameras[i]
-		sent, _ := c.sent.all()
-		// A second of slack for joining, and one key frame interval.
-		enough := int((measured - 3*time.Second).Seconds() * 25)
-		var n int
-		parts.Eventually(t, 5*time.Second, c.name+" arrives whole", func() error {
-			got, err := received[c.name].all()
-			if err != nil {
-				return parts.Hopeless(err)
+	// A second for joining, and one key frame interval.
+	enough := int((over - 3*time.Second).Seconds() * 25)
+	for _, c := range cameras {
+		var sent, got []digest
+		err := parts.Within(2*time.Second, func() (err error) {
+			sent, _ = c.sent.all()
+			if got, err = received[c.name].all(); err != nil {
+				return err
 			}
-			n = len(got)
 			return endsWith(sent, got, enough)
 		})
-		t.Logf("%s (%s): the last %d of %d slices sent arrived, all equal and in order", c.name, c.clip, n, len(sent))
+		if err != nil {
+			return fmt.Errorf("%s (%s): %w", c.name, c.clip, err)
+		}
+		t.Logf("%s (%s): %d slices arrived, all equal and in order", c.name, c.clip, len(got))
 	}
+	return nil
 }
 
 // endsWith returns nil if got is what sent ends with, and long enough.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,37 +37,51 @@ func waitPictures(t testing.TB, b *parts.Browser, limit time.Duration, cameras m
 }
 
 // compareFrames measures for a while, and demands that the browser decodes as
-// many frames as each camera sends.
+// many frames as each camera sends. It measures a second time if that was not
+// so: a browser on a busy machine leaves out frames of its own accord.
 func compareFrames(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera, over time.Duration, tolerance float64) {
 	t.Helper()
-	count := func() (decoded map[string]int, sent map[string]uint64) {
-		sent = make(map[string]uint64)
-		for identity, c := range cameras {
-			sent[identity] = c.Stats().AccessUnits
-		}
-		seen, err := b.Watched()
-		if err != nil {
-			t.Fatal(err)
-		}
-		decoded = make(map[string]int)
-		for identity := range cameras {
-			if v := seen[identity].Video; v != nil {
-				decoded[identity] = v.FramesDecoded
-			}
-		}
-		return decoded, sent
+	err := framesMatch(t, b, cameras, over, tolerance)
+	if err != nil {
+		t.Logf("once more, because of: %v", err)
+		err = framesMatch(t, b, cameras, over, tolerance)
 	}
-	decodedBefore, sentBefore := count()
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func framesMatch(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera, over time.Duration, tolerance float64) error {
+	t.Helper()
+	decodedBefore, sentBefore := countFrames(t, b, cameras)
 	parts.Pause(over)
-	decodedAfter, sentAfter := count()
+	decodedAfter, sentAfter := countFrames(t, b, cameras)
+	var all []error
 	for identity := range cameras {
 		decoded := decodedAfter[identity] - decodedBefore[identity]
 		sent := sentAfter[identity] - sentBefore[identity]
 		t.Logf("%s: %d frames sent, %d decoded in %s", identity, sent, decoded, over)
 		if sent == 0 || !within(float64(decoded), float64(sent), tolerance) {
-			t.Errorf("%s: %d frames sent, %d decoded: more than %.0f %% apart", identity, sent, decoded, tolerance*100)
+			all = append(all, fmt.Errorf("%s: %d frames sent, %d decoded: more than %.0f %% apart", identity, sent, decoded, tolerance*100))
 		}
 	}
+	return errors.Join(all...)
+}
+
+func countFrames(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera) (decoded, sent map[string]int) {
+	t.Helper()
+	seen, err := b.Watched()
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, sent = make(map[string]int), make(map[string]int)
+	for identity, c := range cameras {
+		sent[identity] = int(c.Stats().AccessUnits)
+		if v := seen[identity].Video; v != nil {
+			decoded[identity] = v.FramesDecoded
+		}
+	}
+	return decoded, sent
 }
 
 // saveScreenshot keeps a picture of the browser for people to look at.

@@ -3,7 +3,10 @@
 package e2e
 
 import (
+	"context"
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +49,7 @@ func TestRecovery(t *testing.T) {
 	w.waitFlow(t, "at the start", 60*time.Second, start, everyCamera)
 
 	t.Log("two cameras are switched off")
+	sids := w.sessions(t, own)
 	off := time.Now()
 	for _, c := range w.cameras {
 		c.Stop()
@@ -58,6 +62,10 @@ func TestRecovery(t *testing.T) {
 	}
 	w.waitFlow(t, "after the cameras' return", back, time.Now(), own)
 	w.undisturbed(t, off, behindMTX)
+	// The cameras came back within `hold`: the room has seen nobody leave.
+	if now := w.sessions(t, own); !maps.Equal(sids, now) {
+		t.Errorf("participants before and after: %v, %v; want the same", sids, now)
+	}
 
 	t.Log("MediaMTX is killed")
 	off = time.Now()
@@ -141,4 +149,20 @@ func (w *town) undisturbed(t *testing.T, since time.Time, names []string) {
 			t.Errorf("%s was disturbed: nothing for %s", name, gap)
 		}
 	}
+}
+
+// sessions tells the participant's session of each camera.
+func (w *town) sessions(t *testing.T, names []string) map[string]string {
+	t.Helper()
+	all, err := w.lk.Participants(context.Background(), "town")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sids := make(map[string]string)
+	for _, p := range all {
+		if slices.Contains(names, p.Identity) {
+			sids[p.Identity] = p.Sid
+		}
+	}
+	return sids
 }

@@ -110,6 +110,12 @@ type Watched struct {
 // Watch opens a page that joins a room and plays every participant.
 func (b *Browser) Watch(l *LiveKit, room string) {
 	b.t.Helper()
+	b.WatchWith(l.URL(), l.ViewerToken(b.t, room, "browser"))
+}
+
+// WatchWith does the same with a server's address and a token.
+func (b *Browser) WatchWith(server, token string) {
+	b.t.Helper()
 	bundle := cached(b.t, "js", "livekit-client-"+version(b.t, "LIVEKIT_CLIENT_VERSION"), "livekit-client.umd.js")
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
@@ -119,12 +125,10 @@ func (b *Browser) Watch(l *LiveKit, room string) {
 	mux.HandleFunc("GET /livekit-client.umd.js", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, bundle)
 	})
-	server := httptest.NewServer(mux)
-	b.t.Cleanup(server.Close)
+	host := httptest.NewServer(mux)
+	b.t.Cleanup(host.Close)
 	// A fragment does not travel to the server, nor into its log.
-	b.Open(fmt.Sprintf("%s/#%s", server.URL, url.Values{
-		"url": {l.URL()}, "token": {l.ViewerToken(b.t, room, "browser")},
-	}.Encode()))
+	b.Open(fmt.Sprintf("%s/#%s", host.URL, url.Values{"url": {server}, "token": {token}}.Encode()))
 }
 
 // Watched asks the page what it plays, by participant identity.

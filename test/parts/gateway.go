@@ -21,12 +21,13 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cache, err := os.UserCacheDir()
+	cache, err := cachePath()
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(cache, "rtsp2whip", "e2e", "rtsp2whip")
-	cmd := exec.Command("go", "build", "-o", bin, "./cmd/rtsp2whip")
+	bin := filepath.Join(cache, "bin", "rtsp2whip")
+	// As `make build` does it; the tests need no version in it.
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "./cmd/rtsp2whip")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -11,18 +11,19 @@ import (
 // publish to, and the RTSP server to read that back from.
 type MediaMTX struct {
 	*Process
-	rtspPort, webrtcPort, apiPort int
+	rtspPort, webrtcPort, udpPort, apiPort int
 }
 
 // StartMediaMTX starts a server that lets anyone publish and read any path.
 func StartMediaMTX(t testing.TB) *MediaMTX {
 	t.Helper()
-	m := &MediaMTX{rtspPort: FreePort(t), webrtcPort: FreePort(t), apiPort: FreePort(t)}
+	m := &MediaMTX{rtspPort: FreePort(t), webrtcPort: FreePort(t), udpPort: FreePort(t), apiPort: FreePort(t)}
 	rtpPort := FreePortPair(t)
 	config := writeConfig(t, "mediamtx.yml", fmt.Sprintf(`
 logLevel: info
 api: true
 apiAddress: 127.0.0.1:%d
+udpReadBufferSize: %d
 rtspTransports: [udp, tcp]
 rtspAddress: 127.0.0.1:%d
 rtpAddress: 127.0.0.1:%d
@@ -37,7 +38,7 @@ srt: false
 moq: false
 paths:
   all_others:
-`, m.apiPort, m.rtspPort, rtpPort, rtpPort+1, m.webrtcPort, FreePort(t)))
+`, m.apiPort, largestReadBuffer(), m.rtspPort, rtpPort, rtpPort+1, m.webrtcPort, m.udpPort))
 	m.Process = Run(t, Command{
 		Name: "mediamtx",
 		Path: cached(t, "bin", "mediamtx-"+version(t, "MEDIAMTX_VERSION")),
@@ -60,6 +61,10 @@ func (m *MediaMTX) WaitReady() {
 		return dial(m.apiPort)
 	})
 }
+
+// UDPDrops is how many datagrams the kernel has thrown away because the server
+// did not read them in time.
+func (m *MediaMTX) UDPDrops() int { return udpDrops(m.udpPort) }
 
 // RTSP is the URL to publish a path to, or to read it from.
 func (m *MediaMTX) RTSP(path string) string {

@@ -26,20 +26,27 @@ func version(t testing.TB, key string) string {
 	return ""
 }
 
-// cacheDir is where test/setup.sh puts what it builds.
+// cachePath is where test/setup.sh puts what it builds: by the rules of XDG on
+// every system, since a shell script has no others.
+func cachePath() (string, error) {
+	dir := os.Getenv("XDG_CACHE_HOME")
+	if dir == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		dir = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(dir, "rtsp2whip", "e2e"), nil
+}
+
 func cacheDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.UserCacheDir()
+	dir, err := cachePath()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// os.UserCacheDir follows each system's own habit, setup.sh follows XDG.
-	if xdg := os.Getenv("XDG_CACHE_HOME"); xdg != "" {
-		dir = xdg
-	} else if home, err := os.UserHomeDir(); err == nil {
-		dir = filepath.Join(home, ".cache")
-	}
-	return filepath.Join(dir, "rtsp2whip", "e2e")
+	return dir
 }
 
 // cached returns the path of something that test/setup.sh has put into the

@@ -33,6 +33,7 @@ type arrival struct {
 // Subscribe joins a room.
 func (l *LiveKit) Subscribe(t testing.TB, room string) *Subscriber {
 	t.Helper()
+	lksdk.SetLogger(logger.GetDiscardLogger())
 	s := &Subscriber{t: t, lk: l, room: room, seen: make(map[string][]arrival)}
 	s.Rejoin()
 	t.Cleanup(func() { s.conn.Disconnect() })
