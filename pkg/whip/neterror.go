@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -49,6 +50,8 @@ func (c *Client) networkError(ctx context.Context, method string, u *url.URL, er
 	case errors.As(err, &recordErr), errors.Is(err, http.ErrSchemeMismatch):
 		e.slow = true
 		e.hint = "the server does not speak TLS on this port: check the port, or use http"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		e.hint = fmt.Sprintf("%s cut the connection without a reply: look into its log, and check that a WHIP server listens there", u.Host)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		e.Err = fmt.Errorf("no reply in time: %w", err)
 		e.hint = fmt.Sprintf("%s did not reply in time: check the network and a firewall in between", u.Host)
