@@ -127,6 +127,32 @@ func checkAnswer(answer string) error {
 	return nil
 }
 
+// moveCandidates repairs an answer whose first section is rejected: pion puts
+// its candidates there, and no browser looks for them in a rejected section.
+func moveCandidates(answer string) (string, error) {
+	var desc sdp.SessionDescription
+	if err := desc.UnmarshalString(answer); err != nil {
+		return "", fail(http.StatusInternalServerError, "the answer is no SDP: %v", err)
+	}
+	if len(desc.MediaDescriptions) == 0 || desc.MediaDescriptions[0].MediaName.Port.Value != 0 {
+		return answer, nil
+	}
+	var found []sdp.Attribute
+	for _, m := range desc.MediaDescriptions {
+		if m.MediaName.Port.Value != 0 {
+			m.Attributes = append(m.Attributes, found...)
+			break
+		}
+		found = append(found, m.Attributes...)
+		m.Attributes = nil
+	}
+	out, err := desc.Marshal()
+	if err != nil {
+		return "", fail(http.StatusInternalServerError, "the answer cannot be written: %v", err)
+	}
+	return string(out), nil
+}
+
 // needsRealAddress tells Firefox by its SDP: it pairs none of its addresses
 // with a loopback one, so it needs another address of this machine.
 func needsRealAddress(offer string) bool {

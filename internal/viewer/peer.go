@@ -144,7 +144,7 @@ func (p *peer) answer(ctx context.Context, offer string) (string, error) {
 	}
 	ans, err := p.pc.CreateAnswer(nil)
 	if errors.Is(err, webrtc.ErrSenderWithNoCodecs) {
-		return "", fail(http.StatusNotAcceptable, "the offer has no codec of this stream")
+		return "", fail(http.StatusNotAcceptable, "the offer has no codec that this stream has")
 	}
 	if err != nil {
 		return "", fail(http.StatusBadRequest, "the offer cannot be answered: %v", err)

@@ -62,6 +62,12 @@ func (p *testPlayer) look(f func(video, audio *received) bool) func() bool {
 // watch opens a player. kinds as given are offered, recvonly.
 func watch(t *testing.T, base, name string, kinds ...webrtc.RTPCodecType) *testPlayer {
 	t.Helper()
+	return watchWith(t, base, name, func(offer string) string { return offer }, kinds...)
+}
+
+// watchWith is watch with an offer that is changed on its way.
+func watchWith(t *testing.T, base, name string, change func(string) string, kinds ...webrtc.RTPCodecType) *testPlayer {
+	t.Helper()
 	p := &testPlayer{pc: newTestPeer(t), closed: make(chan struct{})}
 	for _, kind := range kinds {
 		_, err := p.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
@@ -90,7 +96,7 @@ func watch(t *testing.T, base, name string, kinds ...webrtc.RTPCodecType) *testP
 			once.Do(func() { close(p.closed) })
 		}
 	})
-	p.session = negotiate(t, p.pc, base, "/whep/"+name, "")
+	p.session = negotiate(t, p.pc, base, "/whep/"+name, "", change)
 	return p
 }
 

@@ -141,9 +141,9 @@ func do(t *testing.T, req *http.Request) (*http.Response, string) {
 }
 
 // negotiate makes a session and returns its URL.
-func negotiate(t *testing.T, pc *webrtc.PeerConnection, base, path, token string) string {
+func negotiate(t *testing.T, pc *webrtc.PeerConnection, base, path, token string, change func(string) string) string {
 	t.Helper()
-	res, answer := post(t, base+path, token, offerOf(t, pc))
+	res, answer := post(t, base+path, token, change(offerOf(t, pc)))
 	if res.StatusCode != http.StatusCreated {
 		t.Fatalf("POST %s: %s: %s", path, res.Status, answer)
 	}
@@ -161,7 +161,8 @@ type testPublisher struct {
 }
 
 type publishOptions struct {
-	clip, audio, token string
+	clip         string // "none": no video
+	audio, token string
 }
 
 func publish(t *testing.T, base, name string, opt publishOptions) *testPublisher {
@@ -182,20 +183,25 @@ func publish(t *testing.T, base, name string, opt publishOptions) *testPublisher
 	var loops sync.WaitGroup
 	t.Cleanup(func() { cancel(); loops.Wait() }) // runs before the peer closes
 
-	video := addTrack(t, pc, webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000})
-	film := &player{clip: clipOf(t, orElse(opt.clip, "360p-baseline")), track: video.track}
-	go video.listen(func() {
-		p.plis.Add(1)
-		film.rewind.Store(true)
-	})
+	var film *player
+	if opt.clip != "none" {
+		video := addTrack(t, pc, webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeH264, ClockRate: 90000})
+		film = &player{clip: clipOf(t, orElse(opt.clip, "360p-baseline")), track: video.track}
+		go video.listen(func() {
+			p.plis.Add(1)
+			film.rewind.Store(true)
+		})
+	}
 	var sound *sending
 	if opt.audio != "" {
 		sound = addTrack(t, pc, audioCodec(opt.audio))
 		go sound.listen(func() {})
 	}
-	p.session = negotiate(t, pc, base, "/whip/"+name, opt.token)
+	p.session = negotiate(t, pc, base, "/whip/"+name, opt.token, func(offer string) string { return offer })
 	receive(t, "the publisher's connection", up)
-	loops.Go(func() { film.run(ctx) })
+	if film != nil {
+		loops.Go(func() { film.run(ctx) })
+	}
 	if sound != nil {
 		loops.Go(func() { playSound(ctx, sound.track, soundOf(t, opt.audio)) })
 	}

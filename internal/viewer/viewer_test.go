@@ -201,3 +201,14 @@ func TestCloseEndsEverything(t *testing.T) {
 	}
 	s.Close() // again: nothing to do
 }
+
+// TestAPlayerWithoutVideoGetsItsSound offers video, first, in codecs that are
+// not taken here, as a Firefox does that has not fetched its H.264 yet.
+func TestAPlayerWithoutVideoGetsItsSound(t *testing.T) {
+	_, base := serve(t, Config{})
+	publish(t, base, "gate", publishOptions{clip: "none", audio: "opus"})
+	p := watchWith(t, base, "gate", func(offer string) string {
+		return strings.ReplaceAll(offer, "H264/90000", "H265/90000")
+	}, video, audio)
+	eventually(t, "sound", p.look(func(_, a *received) bool { return a.packets > 10 }))
+}

@@ -99,6 +99,9 @@ func (s *Server) openViewer(
 		return nil, "", err
 	}
 	answer, err := p.answer(ctx, offer)
+	if err == nil {
+		answer, err = moveCandidates(answer)
+	}
 	if err != nil {
 		p.shut()
 		return nil, "", err

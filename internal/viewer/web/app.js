@@ -103,12 +103,13 @@ class Tile {
       if (now - p.openedAt > connectWithin) this.failed(p.unreachable());
       return;
     }
-    if (p.hasPicture()) {
+    if (p.hasPicture() || !stream.video_codec) {
       this.failures = 0;
-      if (now - p.frameAt < 2500) this.show("playing");
+      if (!stream.video_codec) this.show("playing");
+      else if (now - p.frameAt < 2500) this.show("playing");
       else this.show("connecting", sentence(stream.problem || "the picture has stopped"));
     } else {
-      this.show("connecting", sentence(stream.problem || (stream.video_codec ? "waiting for a key frame" : "sound only")));
+      this.show("connecting", sentence(stream.problem || "waiting for a key frame"));
     }
     const flows = now - p.frameAt > stalledAfter && stream.frames > p.framesThen + 75;
     if (flows) return this.failed("no picture could be decoded: trying again");
@@ -178,6 +179,7 @@ class Player {
       headers: { "Content-Type": "application/sdp" },
       body: pc.localDescription.sdp,
     });
+    if (res.status === 406) throw new Error(cannotPlay());
     if (!res.ok) throw new Error((await res.text()).trim() || `the server answered ${res.status}`);
     this.session = res.headers.get("Location");
     if (this.closed) return this.bye();
@@ -248,6 +250,14 @@ class Player {
     fetch(this.session, { method: "DELETE", keepalive: true }).catch(() => {});
     this.session = null;
   }
+}
+
+// cannotPlay explains an offer without any codec of the stream.
+function cannotPlay() {
+  if (navigator.userAgent.includes("Firefox")) {
+    return "Firefox has no H.264 yet: it fetches that some minutes after its first start, or the plugin is switched off under Add-ons";
+  }
+  return "this browser cannot play the camera's codec, H.264";
 }
 
 // gathered waits for the browser's candidates, one second at most: the server
