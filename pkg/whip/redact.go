@@ -25,12 +25,14 @@ func redactURL(u *url.URL) string {
 }
 
 // looksSecret is generous: a path segment that only resembles a key is hidden as
-// well. Words ("whip", "entrance-camera") stay.
+// well. Words ("whip", "entrance-camera") stay. LiveKit's keys are 12 letters, of
+// either case, and digits.
 func looksSecret(segment string) bool {
 	if len(segment) < 10 {
 		return false
 	}
-	return len(segment) >= 24 || strings.ContainsAny(segment, "0123456789")
+	mixed := strings.ToLower(segment) != segment && strings.ToUpper(segment) != segment
+	return len(segment) >= 24 || mixed || strings.ContainsAny(segment, "0123456789")
 }
 
 const maxDetail = 200 // runes of a server's text in an error

@@ -121,6 +121,7 @@ func TestRedactURL(t *testing.T) {
 		"https://host/w":                         "https://host/w",
 		"https://host:8080/whip/v1":              "https://host:8080/whip/v1",
 		"https://host/w/vSr5UpTRuE3k":            "https://host/w/***",
+		"https://host/w/SstyTaMkMVmc":            "https://host/w/***",
 		"https://host/entrance-camera/whip":      "https://host/entrance-camera/whip",
 		"https://host/whip?token=abc":            "https://host/whip?***",
 		"https://host/abcdefghijklmnopqrstuvwxy": "https://host/***",
