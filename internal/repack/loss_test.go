@@ -18,6 +18,11 @@ func TestLoss(t *testing.T) {
 		return pic(makeSlice(sliceSpec{typ: 5, frameNum: frameNum, size: 400}),
 			makeSlice(sliceSpec{typ: 5, frameNum: frameNum, firstMB: 600, size: 400}))
 	}
+	backwards := func(frameNum uint32) [][]byte {
+		au := two(frameNum)
+		slices.Reverse(au)
+		return au
+	}
 	type lost map[[2]int]bool // access unit, packet
 	lostFrom := func(from, to int) lost {
 		l := lost{}
@@ -70,6 +75,14 @@ func TestLoss(t *testing.T) {
 		{"16 reference pictures, as many as frame numbers", append([][][]byte{bigKey(), delta(1, 100)},
 			append(slices.Repeat([][][]byte{delta(1, 100)}, 16), delta(2, 100))...), lostFrom(2, 17),
 			[]int{0, 1}, []int{0, 1, 18}, true, 0, 1},
+		{"first slice, behind a delimiter", [][][]byte{bigKey(), append(pic(sei), two(1)...), delta(2, 100)}, lost{{1, 1}: true},
+			[]int{0}, []int{0, 2}, true, 1, 1},
+		{"slices in any order", [][][]byte{bigKey(), spare(1, 100), backwards(1), backwards(2)}, lost{{1, 0}: true},
+			[]int{0}, []int{0, 3}, true, 1, 1},
+		{"of a non-reference picture, slices in any order after that", [][][]byte{bigKey(), big(1, true), delta(1, 100), backwards(2)}, lost{{1, 2}: true},
+			[]int{0, 2, 3}, []int{0, 2, 3}, false, 1, 0},
+		{"behind the marker, slices in any order after that", [][][]byte{bigKey(), delta(1, 100), backwards(2)}, lost{},
+			[]int{0, 1, 2}, []int{0, 1, 2}, false, 0, 0},
 		{"only SEI", [][][]byte{bigKey(), pic(sei, delta(1, 100)[0]), delta(2, 100)}, lost{{1, 0}: true},
 			[]int{0, 1, 2}, []int{0, 1, 2}, false, 0, 0},
 		{"before the first key frame", [][][]byte{delta(1, 100), delta(2, 100), delta(3, 100)}, lost{{1, 0}: true},
@@ -141,6 +154,20 @@ func TestDuplicatesAndLatePackets(t *testing.T) {
 	g.want(k, d)
 	s := g.r.Stats()
 	if s.LatePackets != uint64(2*len(f)) || s.LostPackets != 0 || s.NeedKeyFrame {
+		t.Errorf("stats: %+v", s)
+	}
+}
+
+// What is lost behind the marker belongs to no picture.
+func TestLossBehindMarker(t *testing.T) {
+	g := newRig(t, H264Config{})
+	a := [][][]byte{key(100), delta(1, 100), pic(makeSlice(sliceSpec{typ: 5, frameNum: 2, firstMB: 9, size: 50}), makeSlice(sliceSpec{typ: 5, frameNum: 2, size: 50}))}
+	g.sendAll(a[:2]...)
+	g.seq++
+	g.push(false, 6, 5, 1, 0, 0x80) // with the timestamp of the picture before it
+	g.send(a[2])
+	g.want(a...)
+	if s := g.r.Stats(); s.LostPackets != 1 || s.DamagedUnits != 0 || s.NeedKeyFrame {
 		t.Errorf("stats: %+v", s)
 	}
 }

@@ -49,6 +49,9 @@ func (r *H264) beginSlice(header byte, head []byte) bool {
 		return false
 	}
 	if header&typeMask == nalIDR && !au.sets {
+		// A key frame that shares its timestamp with a picture before it.
+		au.idr, au.ref = true, true
+		au.frameNum, au.frameNumOK = sh.frameNum, sh.frameNumOK
 		r.sendSets()
 	}
 	r.inspectSlice(header, sh)

@@ -139,6 +139,31 @@ func TestParameterSetsAfterRestart(t *testing.T) {
 	}
 }
 
+// What the old session used is no reason to send it in the new one.
+func TestParameterSetsInUseAfterRestart(t *testing.T) {
+	idr := makeSlice(sliceSpec{idr: true, typ: 7, size: 100})
+	idr1 := makeSlice(sliceSpec{idr: true, typ: 7, pps: 1, size: 100})
+	pps1 := makePPS(1, 0, 0)
+	g := newRig(t, H264Config{})
+	g.send([][]byte{testSPS, pps1, idr1})
+	g.r.Restart()
+	g.send([][]byte{testSPS, testPPS, idr})
+	g.want([][]byte{testSPS, pps1, idr1}, [][]byte{testSPS, testPPS, idr})
+}
+
+// The SDP's sets do not displace those of the stream, whenever they come.
+func TestParameterSetsFromSDPLater(t *testing.T) {
+	k := key(100)
+	g := newRig(t, H264Config{})
+	g.send(k)
+	g.r.SetParameterSets(makeSPS(spsSpec{widthMBs: 20}), makePPS(0, 0, 3))
+	g.send(k[2:])
+	g.want(k, k)
+	if s := g.r.Stats(); s.Width != 640 {
+		t.Errorf("width %d", s.Width)
+	}
+}
+
 func TestParseSPS(t *testing.T) {
 	for _, tt := range []struct {
 		spec spsSpec

@@ -277,30 +277,3 @@ func types(nalus [][]byte) string {
 	}
 	return s
 }
-
-// fragments cuts a NAL unit into FU-A payloads with size data bytes each.
-func fragments(nalu []byte, size int) [][]byte {
-	var out [][]byte
-	for data := nalu[1:]; len(data) > 0; {
-		n := min(size, len(data))
-		h := nalu[0] & typeMask
-		if len(out) == 0 {
-			h |= fuStart
-		}
-		if n == len(data) {
-			h |= fuEnd
-		}
-		out = append(out, append([]byte{nalu[0]&^typeMask | nalFUA, h}, data[:n]...))
-		data = data[n:]
-	}
-	return out
-}
-
-func stapA(nalus ...[]byte) []byte {
-	out := []byte{0x78}
-	for _, n := range nalus {
-		out = append(out, byte(len(n)>>8), byte(len(n)))
-		out = append(out, n...)
-	}
-	return out
-}
