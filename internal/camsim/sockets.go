@@ -7,48 +7,29 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
-	"fmt"
 	"math/big"
 	"net"
-	"strconv"
 	"time"
 
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/ports"
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
 )
 
-// udpPair is an even port for RTP and the one after it for RTCP (RFC 3550,
-// section 11), bound before the server starts so that nobody else gets them.
-type udpPair struct {
-	host    string
-	port    int
-	sockets []net.PacketConn // those that the server has not taken: RTP, RTCP
-}
+// udpPair is a pair of ports, bound before the server starts so that nobody else
+// gets them.
+type udpPair struct{ sockets []net.PacketConn } // those that the server has not taken: RTP, RTCP
 
 // listenPair binds a free pair.
 func listenPair(host string) (*udpPair, error) {
-	for range 100 {
-		first, err := net.ListenPacket("udp", net.JoinHostPort(host, "0"))
-		if err != nil {
-			return nil, fmt.Errorf("listen: %w", err)
-		}
-		port := first.LocalAddr().(*net.UDPAddr).Port
-		other := port ^ 1
-		second, err := net.ListenPacket("udp", net.JoinHostPort(host, strconv.Itoa(other)))
-		if err != nil {
-			_ = first.Close()
-			continue
-		}
-		if other < port {
-			first, second, port = second, first, other
-		}
-		return &udpPair{host: host, port: port, sockets: []net.PacketConn{first, second}}, nil
+	rtp, rtcp, err := ports.Pair(host)
+	if err != nil {
+		return nil, err
 	}
-	return nil, errors.New("listen: no free pair of UDP ports")
+	return &udpPair{sockets: []net.PacketConn{rtp, rtcp}}, nil
 }
 
 func (p *udpPair) addresses() (rtp, rtcp string) {
-	return net.JoinHostPort(p.host, strconv.Itoa(p.port)), net.JoinHostPort(p.host, strconv.Itoa(p.port+1))
+	return p.sockets[0].LocalAddr().String(), p.sockets[1].LocalAddr().String()
 }
 
 // take hands the sockets out, RTP first, as the server asks for them.

@@ -6,6 +6,7 @@ package reel
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/rtsp2whip/rtsp2whip/testdata"
@@ -24,6 +25,8 @@ const (
 const (
 	rtpHeader  = 12   // without extensions
 	mostPacket = 1472 // what Ethernet leaves for UDP; the RTSP library sends no more
+
+	jumboPacket = 60000
 )
 
 // Shape is how a clip's access units become packets. Everything but the packet
@@ -38,6 +41,14 @@ type Shape struct {
 	LoneFU       bool // NAL units that fit one packet come as an FU-A with both S and E set
 	MarkerOnSets bool // parameter sets, delimiters and SEI carry the marker too
 	NoMarker     bool // no packet carries the marker
+
+	Jumbo     bool // packets of up to 60,000 bytes, as only TCP can carry
+	Filler    bool // filler data after every picture
+	SEIUnits  bool // an access unit of SEI alone between all pictures
+	TwoPPS    bool // every other picture refers to a second PPS; needs a Baseline clip
+	NoIDR     bool // access units with an IDR are left out
+	PadIDR    int  // IDR pictures are made this many bytes large; not in a Baseline clip
+	Aggregate bool // parameter sets come in one STAP-A
 }
 
 // Packet is the part of an RTP packet that does not change from loop to loop.
@@ -51,6 +62,7 @@ type Unit struct {
 	NALUs    [][]byte // as sent
 	Packets  []Packet
 	KeyFrame bool
+	Picture  bool  // false: SEI and nothing else
 	Shift    int32 // RTP ticks by which it is shown after (before, if negative) its turn
 }
 
@@ -68,18 +80,41 @@ type filmKey struct {
 
 var films sync.Map // filmKey -> func() (*Film, error)
 
-// LoadFilm packetizes a clip, or returns the one packetized before.
+// LoadFilm packetizes a clip, or returns the one packetized before. Several names,
+// joined by plus signs, are played one after the other.
 func LoadFilm(name string, shape Shape) (*Film, error) {
-	if shape.PacketSize == 0 {
+	switch {
+	case shape.Jumbo:
+		shape.PacketSize = jumboPacket
+	case shape.PacketSize == 0:
 		shape.PacketSize = 1400
 	}
-	if shape.PacketSize < 100 || shape.PacketSize > mostPacket {
+	if shape.PacketSize < 100 || shape.PacketSize > mostPacket && !shape.Jumbo {
 		return nil, fmt.Errorf("packetize %s: a packet size of %d bytes is not between 100 and %d", name, shape.PacketSize, mostPacket)
 	}
 	load, _ := films.LoadOrStore(filmKey{name, shape}, sync.OnceValues(func() (*Film, error) {
-		return packetize(name, shape)
+		return splice(strings.Split(name, "+"), shape)
 	}))
 	return load.(func() (*Film, error))()
+}
+
+// splice joins clips. The first one is what an SDP describes.
+func splice(names []string, shape Shape) (*Film, error) {
+	var whole *Film
+	for _, name := range names {
+		f, err := packetize(name, shape)
+		switch {
+		case err != nil:
+			return nil, err
+		case whole == nil:
+			whole = f
+		case f.Step != whole.Step || f.Video.Codec != whole.Video.Codec:
+			return nil, fmt.Errorf("packetize %s: differs from %s in frame rate or codec", name, names[0])
+		default:
+			whole.Units = append(whole.Units, f.Units...)
+		}
+	}
+	return whole, nil
 }
 
 func packetize(name string, shape Shape) (*Film, error) {
@@ -87,16 +122,29 @@ func packetize(name string, shape Shape) (*Film, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Film{Video: v, Step: uint32(VideoClock / v.FPS), Units: make([]Unit, len(v.AccessUnits))}
+	f := &Film{Video: v, Step: uint32(VideoClock / v.FPS)}
 	p := packetizer{shape: shape, h265: v.Codec == "H265"}
 	for i, au := range v.AccessUnits {
-		nalus := p.dress(au)
-		f.Units[i] = Unit{
+		if shape.NoIDR && v.KeyFrame(i) {
+			continue
+		}
+		nalus, err := p.dress(au, i)
+		if err != nil {
+			return nil, fmt.Errorf("packetize %s: %w", name, err)
+		}
+		f.Units = append(f.Units, Unit{
 			NALUs:    nalus,
 			Packets:  p.packets(nalus),
 			KeyFrame: v.KeyFrame(i),
+			Picture:  true,
 			Shift:    int32(v.Reorder[i]) * int32(f.Step),
+		})
+		if shape.SEIUnits {
+			f.Units = append(f.Units, Unit{NALUs: [][]byte{sei}, Packets: p.packets([][]byte{sei})})
 		}
+	}
+	if shape.SEIUnits {
+		f.Step /= 2
 	}
 	return f, nil
 }

@@ -1,19 +1,27 @@
 package reel
 
+import "encoding/binary"
+
 // NAL unit types, ITU-T H.264 table 7-1 and RFC 6184 table 1.
 const (
+	typeIDR = 5
 	typeSEI = 6
 	typeSPS = 7
 	typePPS = 8
 	typeAUD = 9
-	typeFUA = 28
+
+	typeFiller = 12
+	typeSTAPA  = 24
+	typeFUA    = 28
 )
 
 var (
 	aud = []byte{typeAUD, 0xf0} // any slice type
 
-	// sei is user_data_unregistered: 16 bytes of UUID and 8 of text.
-	sei = append([]byte{typeSEI, 5, 24}, "rtsp2whip-camsim, nothing\x80"...)
+	// sei is user_data_unregistered: 16 bytes of UUID and 9 of text.
+	sei = append([]byte{typeSEI, 5, 25}, "rtsp2whip-camsim, nothing\x80"...)
+
+	filler = append([]byte{typeFiller}, "\xff\xff\xff\xff\xff\xff\xff\xff\x80"...)
 )
 
 type packetizer struct {
@@ -21,10 +29,11 @@ type packetizer struct {
 	h265  bool
 }
 
-// dress adds and removes the NAL units that the shape asks for.
-func (p packetizer) dress(au [][]byte) [][]byte {
+// dress adds, changes and removes the NAL units of access unit i as the shape
+// asks for.
+func (p packetizer) dress(au [][]byte, i int) ([][]byte, error) {
 	if p.h265 {
-		return au
+		return au, nil
 	}
 	var out [][]byte
 	if p.shape.AUD {
@@ -37,7 +46,39 @@ func (p packetizer) dress(au [][]byte) [][]byte {
 		if p.shape.StripSets && isSet(nalu) {
 			continue
 		}
-		out = append(out, nalu)
+		nalus, err := p.change(nalu, i)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, nalus...)
+	}
+	if p.shape.Filler {
+		out = append(out, filler)
+	}
+	return out, nil
+}
+
+// change makes one NAL unit of access unit i into what is sent for it.
+func (p packetizer) change(nalu []byte, i int) ([][]byte, error) {
+	kind := nalu[0] & 0x1f
+	switch {
+	case p.shape.TwoPPS && kind == typePPS:
+		second, err := secondPPS(nalu)
+		return [][]byte{nalu, second}, err
+	case p.shape.TwoPPS && kind <= typeIDR && i%2 == 1:
+		return [][]byte{referToSecond(nalu)}, nil
+	case kind == typeIDR && len(nalu) < p.shape.PadIDR:
+		return [][]byte{pad(nalu, p.shape.PadIDR)}, nil
+	}
+	return [][]byte{nalu}, nil
+}
+
+// pad appends cabac_zero_words, each with its emulation prevention byte, which a
+// decoder ignores (ITU-T H.264 section 7.3.2.10; CABAC only).
+func pad(nalu []byte, size int) []byte {
+	out := append(make([]byte, 0, size+2), nalu...)
+	for len(out) < size {
+		out = append(out, 0, 0, 3)
 	}
 	return out
 }
@@ -47,10 +88,35 @@ func isSet(nalu []byte) bool {
 	return t == typeSPS || t == typePPS
 }
 
+// sets counts the parameter sets with which an access unit begins.
+func sets(au [][]byte) int {
+	n := 0
+	for n < len(au) && isSet(au[n]) {
+		n++
+	}
+	return n
+}
+
+// stapA aggregates NAL units (RFC 6184, section 5.7.1).
+func stapA(nalus [][]byte) []byte {
+	out := []byte{nalus[0][0]&0x60 | typeSTAPA}
+	for _, nalu := range nalus {
+		out = binary.BigEndian.AppendUint16(out, uint16(len(nalu)))
+		out = append(out, nalu...)
+	}
+	return out
+}
+
 // packets sends every NAL unit by itself or, if it does not fit, in fragments:
-// cameras do not aggregate.
+// few cameras aggregate.
 func (p packetizer) packets(au [][]byte) []Packet {
 	var out []Packet
+	if p.shape.Aggregate && !p.h265 {
+		if n := sets(au); n > 1 {
+			out = append(out, Packet{Payload: stapA(au[:n])})
+			au = au[n:]
+		}
+	}
 	for _, nalu := range au {
 		out = append(out, p.nalu(nalu)...)
 		if last := &out[len(out)-1]; p.shape.MarkerOnSets && !p.h265 && nalu[0]&0x1f > 5 {

@@ -54,6 +54,10 @@ type Script struct {
 	FreezeAt  int  // freeze after so many access units; 0 means never
 	DropEvery int  // leave out every n-th video packet; 0 means none
 	ZeroStart bool // sequence numbers and timestamps start at 0, not at random
+
+	// AudioJitter is by how many ticks, at most, an audio timestamp is off its
+	// time. Every packet has its own error, never so large that time goes back.
+	AudioJitter uint32
 }
 
 // Player plays one clip, and a sound beside it, on timelines of its own.
@@ -114,7 +118,7 @@ func (p *Player) newLine(payloadType uint8, ticks uint32, clock int) line {
 func (p *Player) Freeze(on bool) { p.frozen.Store(on) }
 
 // KeyFrame asks for the next access unit to be an IDR: the clip goes on from its
-// nearest one.
+// nearest one, if it has any.
 func (p *Player) KeyFrame() { p.wantsIDR.Store(true) }
 
 // Stats may be called from any goroutine.
@@ -181,8 +185,11 @@ func (l *line) timestamp() uint32 { return l.first + uint32(l.beat)*l.ticks }
 func (p *Player) playVideo(ntp time.Time) {
 	units := p.script.Film.Units
 	if p.wantsIDR.Swap(false) {
-		for !units[p.position].KeyFrame {
-			p.position = (p.position + 1) % len(units)
+		for i := range units {
+			if at := (p.position + i) % len(units); units[at].KeyFrame {
+				p.position = at
+				break
+			}
 		}
 	}
 	unit := &units[p.position]
@@ -208,6 +215,9 @@ func (p *Player) sendUnit(unit *Unit, ntp time.Time) {
 		}
 		p.send(l, p.sink.Video, &p.stats.video, ntp)
 	}
+	if !unit.Picture {
+		return
+	}
 	p.stats.units.Add(1)
 	if unit.KeyFrame {
 		p.stats.keys.Add(1)
@@ -222,6 +232,9 @@ func (p *Player) playAudio(ntp time.Time) {
 	l, t := &p.audio, p.script.Track
 	if p.sink.Watched() && !p.frozen.Load() {
 		l.pkt.Timestamp = l.timestamp()
+		if j := p.script.AudioJitter; j > 0 {
+			l.pkt.Timestamp += rand.Uint32N(j)
+		}
 		l.pkt.Payload = t.Payloads[int(l.beat)%len(t.Payloads)]
 		l.pkt.Marker = t.Marker
 		p.send(l, p.sink.Audio, &p.stats.audio, ntp)
