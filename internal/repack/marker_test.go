@@ -149,6 +149,20 @@ func TestSameTimestampTwice(t *testing.T) {
 	}
 }
 
+// So are they with something of another timestamp between them.
+func TestSameTimestampAgain(t *testing.T) {
+	g := newRig(t, H264Config{})
+	g.send(key(100))
+	g.send(delta(1, 100))
+	g.ts += 3600
+	g.push(true, testSPS...)
+	g.ts -= 3600
+	g.push(true, delta(2, 100)[0]...)
+	if n := len(g.closed()); n != 3 {
+		t.Errorf("%d access units, want 3", n)
+	}
+}
+
 func key100(g *rig) [][]byte { return g.closed()[0] }
 
 // A key frame that has its timestamp in common with a picture before it, and no

@@ -10,7 +10,6 @@ const trustAfter = 250
 type accessUnit struct {
 	open    bool   // a packet with this timestamp has come
 	in      uint32 // the camera's timestamp
-	again   bool   // a second picture with the same timestamp
 	started bool   // a slice was accepted, and the outgoing timestamp set
 	damaged bool   // the rest is not sent
 	skipped bool   // not sent: waiting for a key frame
@@ -64,7 +63,7 @@ func (r *H264) afterMarker(sh sliceHeader) {
 	if sh.ok && sh.firstMB == 0 {
 		in := r.au.in
 		r.finish()
-		r.au = accessUnit{open: true, in: in, again: true}
+		r.au = accessUnit{open: true, in: in}
 		return
 	}
 	// The receiver has taken half a picture for a whole one. Nothing can be
@@ -93,11 +92,7 @@ func (r *H264) beginPicture(header byte, sh sliceHeader) bool {
 		return false
 	}
 	au.started = true
-	if au.again {
-		r.out.ts = r.line.next(au.in, r.now)
-	} else {
-		r.out.ts = r.line.Timestamp(au.in, r.now)
-	}
+	r.out.ts = r.line.next(au.in, r.now)
 	if au.idr {
 		r.sendSets()
 	}
