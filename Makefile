@@ -48,7 +48,7 @@ fuzz: ## Fuzz every parser for FUZZTIME each (30s)
 	done
 
 lint: ## Check formatting, vet for every platform, staticcheck
-	@unformatted=$$(find . -name node_modules -prune -o -name .git -prune -o -name '*.go' -print | xargs gofmt -l); \
+	@set -e; unformatted=$$(find . -name node_modules -prune -o -name .git -prune -o -name '*.go' -print | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
 	go vet $(PACKAGES)
 	cd test && go vet -tags e2e,full ./...
