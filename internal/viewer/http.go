@@ -37,6 +37,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.file("index.html", "text/html; charset=utf-8"))
 	mux.HandleFunc("GET /app.js", s.file("app.js", "text/javascript; charset=utf-8"))
+	mux.HandleFunc("GET /player.js", s.file("player.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /style.css", s.file("style.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", s.file("icon.svg", "image/svg+xml"))
 	mux.HandleFunc("GET /api/streams", s.handleStreams)
