@@ -19,6 +19,7 @@ type relay struct {
 
 	mu     sync.Mutex
 	writer webrtc.TrackLocalWriter // nil unless bound
+	up     bool                    // the peer has connected
 	ssrc   uint32
 	pt     uint8
 
@@ -61,16 +62,14 @@ func (r *relay) write(src *publisher, pkt *rtp.Packet, entry bool, now time.Time
 		r.waiting = r.kind == webrtc.RTPCodecTypeVideo
 	}
 	if r.waiting && !entry {
-		return true
+		return r.up // before that, a key frame would come too early
 	}
-	r.waiting = false
 	if r.sent == 0 {
 		r.join(pkt, now)
 	}
 	if r.sent < reorderWindow && int16(pkt.SequenceNumber-r.first) < 0 {
 		return false
 	}
-	r.sent++
 	h := rtp.Header{
 		Version:        2,
 		Marker:         pkt.Marker,
@@ -79,13 +78,28 @@ func (r *relay) write(src *publisher, pkt *rtp.Packet, entry bool, now time.Time
 		Timestamp:      pkt.Timestamp + r.tsOff,
 		SSRC:           r.ssrc,
 	}
+	// pion binds tracks before it can encrypt, and until then drops packets
+	// without an error: a first packet that went nowhere has not been sent.
+	n, _ := r.writer.WriteRTP(&h, pkt.Payload)
+	if n == 0 && r.sent == 0 {
+		return false
+	}
+	r.waiting = false
+	r.sent++
 	if r.sent == 1 || int16(h.SequenceNumber-r.lastSeq) > 0 {
 		r.lastSeq, r.lastTS, r.lastAt = h.SequenceNumber, h.Timestamp, now
 	}
-	// A write fails only while the peer is on its way out, which its state
-	// reports by itself.
-	_, _ = r.writer.WriteRTP(&h, pkt.Payload)
 	return false
+}
+
+// open notes that the peer has connected.
+func (r *relay) open() {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.up = true
 }
 
 // join sets the offsets so that pkt follows what was sent last by the time

@@ -10,11 +10,17 @@ import (
 )
 
 // tape is a writer that keeps the headers.
-type tape struct{ headers []rtp.Header }
+type tape struct {
+	headers []rtp.Header
+	deaf    bool // drops packets, as pion does before it can encrypt
+}
 
 func (w *tape) WriteRTP(h *rtp.Header, _ []byte) (int, error) {
+	if w.deaf {
+		return 0, nil
+	}
 	w.headers = append(w.headers, *h)
-	return 0, nil
+	return 12, nil
 }
 
 func (w *tape) Write([]byte) (int, error) { return 0, nil }
@@ -26,7 +32,7 @@ func packet(seq uint16, ts uint32) *rtp.Packet {
 func boundRelay(kind webrtc.RTPCodecType) (*relay, *tape) {
 	w := &tape{}
 	r := newRelay(kind, webrtc.RTPCodecCapability{ClockRate: 90000})
-	r.writer, r.ssrc, r.pt = w, 99, 102
+	r.writer, r.ssrc, r.pt, r.up = w, 99, 102, true
 	return r, w
 }
 
@@ -66,6 +72,25 @@ func TestRelayContinuesOverPublishers(t *testing.T) {
 		if h.SSRC != 99 || h.PayloadType != 102 {
 			t.Errorf("packet %d: SSRC %d, payload type %d", i, h.SSRC, h.PayloadType)
 		}
+	}
+}
+
+func TestRelayWaitsForEncryption(t *testing.T) {
+	r, w := boundRelay(webrtc.RTPCodecTypeVideo)
+	r.up, w.deaf = false, true
+	pub, now := &publisher{}, time.Now()
+	r.write(pub, packet(1, 1), true, now)
+	if r.write(pub, packet(2, 1), false, now) {
+		t.Error("a key frame is wanted before the peer has connected")
+	}
+	r.open()
+	w.deaf = false
+	if !r.write(pub, packet(3, 1), false, now) || len(w.headers) > 0 {
+		t.Error("a picture without its beginning was sent, or no key frame wanted")
+	}
+	r.write(pub, packet(4, 3600), true, now)
+	if len(w.headers) != 1 {
+		t.Errorf("%d packets sent, want 1", len(w.headers))
 	}
 }
 
@@ -180,6 +205,6 @@ func TestForwardingAllocatesOnlyHeaders(t *testing.T) {
 
 type nullWriter struct{}
 
-func (nullWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 0, nil }
+func (nullWriter) WriteRTP(*rtp.Header, []byte) (int, error) { return 12, nil }
 
 func (nullWriter) Write([]byte) (int, error) { return 0, nil }

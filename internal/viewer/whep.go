@@ -107,6 +107,8 @@ func (s *Server) openViewer(
 		return nil, "", err
 	}
 	ready := func() {
+		v.video.open()
+		v.audio.open()
 		st.requestKeyFrame()
 		p.log.Debug("a player has connected")
 	}
