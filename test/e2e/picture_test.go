@@ -37,51 +37,67 @@ func waitPictures(t testing.TB, b *parts.Browser, limit time.Duration, cameras m
 }
 
 // compareFrames measures for a while, and demands that the browser decodes as
-// many frames as each camera sends. It measures a second time if that was not
-// so: a browser on a busy machine leaves out frames of its own accord.
+// many frames as each camera sends, within a tolerance. What a machine that is
+// too busy spoils is measured again.
 func compareFrames(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera, over time.Duration, tolerance float64) {
 	t.Helper()
-	err := framesMatch(t, b, cameras, over, tolerance)
-	if err != nil {
-		t.Logf("once more, because of: %v", err)
-		err = framesMatch(t, b, cameras, over, tolerance)
-	}
-	if err != nil {
-		t.Error(err)
-	}
-}
-
-func framesMatch(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera, over time.Duration, tolerance float64) error {
-	t.Helper()
-	decodedBefore, sentBefore := countFrames(t, b, cameras)
-	parts.Pause(over)
-	decodedAfter, sentAfter := countFrames(t, b, cameras)
-	var all []error
-	for identity := range cameras {
-		decoded := decodedAfter[identity] - decodedBefore[identity]
-		sent := sentAfter[identity] - sentBefore[identity]
-		t.Logf("%s: %d frames sent, %d decoded in %s", identity, sent, decoded, over)
-		if sent == 0 || !within(float64(decoded), float64(sent), tolerance) {
-			all = append(all, fmt.Errorf("%s: %d frames sent, %d decoded: more than %.0f %% apart", identity, sent, decoded, tolerance*100))
+	for range 3 {
+		apart, busy := measureFrames(t, b, cameras, over, tolerance)
+		if apart == nil {
+			return
 		}
+		if !busy {
+			t.Fatal(apart)
+		}
+		t.Logf("the machine is too busy: %v", apart)
 	}
-	return errors.Join(all...)
+	t.Fatal("the machine has been too busy three times to measure anything")
 }
 
-func countFrames(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera) (decoded, sent map[string]int) {
+// frames counts one camera's pictures on their way.
+type frames struct{ sent, received, decoded int }
+
+func (f frames) minus(o frames) frames {
+	return frames{f.sent - o.sent, f.received - o.received, f.decoded - o.decoded}
+}
+
+// measureFrames tells how a camera's pictures fell short, and whether that was
+// for want of CPU alone: the browser had them whole and did not decode them, or
+// the simulated cameras themselves, 25 pictures a second, were late.
+func measureFrames(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera, over time.Duration, tolerance float64) (apart error, busy bool) {
+	t.Helper()
+	before := countFrames(t, b, cameras)
+	parts.Pause(over)
+	after := countFrames(t, b, cameras)
+	busy = true
+	for identity := range cameras {
+		f := after[identity].minus(before[identity])
+		t.Logf("%s: %d frames sent, %d received, %d decoded in %s", identity, f.sent, f.received, f.decoded, over)
+		if f.sent > 0 && within(f.decoded, f.sent, tolerance) {
+			continue
+		}
+		apart = errors.Join(apart, fmt.Errorf("%s: %d frames sent, %d decoded: more than %.0f %% apart", identity, f.sent, f.decoded, tolerance*100))
+		late := !within(f.sent, int(over.Seconds()*25), 0.03)
+		busy = busy && f.sent > 0 && (late || within(f.received, f.sent, tolerance))
+	}
+	return apart, busy
+}
+
+func countFrames(t testing.TB, b *parts.Browser, cameras map[string]*camsim.Camera) map[string]frames {
 	t.Helper()
 	seen, err := b.Watched()
 	if err != nil {
 		t.Fatal(err)
 	}
-	decoded, sent = make(map[string]int), make(map[string]int)
+	out := make(map[string]frames)
 	for identity, c := range cameras {
-		sent[identity] = int(c.Stats().AccessUnits)
+		f := frames{sent: int(c.Stats().AccessUnits)}
 		if v := seen[identity].Video; v != nil {
-			decoded[identity] = v.FramesDecoded
+			f.received, f.decoded = v.FramesReceived, v.FramesDecoded
 		}
+		out[identity] = f
 	}
-	return decoded, sent
+	return out
 }
 
 // saveScreenshot keeps a picture of the browser for people to look at.

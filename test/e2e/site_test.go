@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -50,8 +51,8 @@ func startCamera(t testing.TB, cfg camsim.Config) *camsim.Camera {
 }
 
 // within tells whether got is at most share away from want.
-func within(got, want, share float64) bool {
-	return got >= want*(1-share) && got <= want*(1+share)
+func within(got, want int, share float64) bool {
+	return math.Abs(float64(got-want)) <= float64(want)*share
 }
 
 // startFeed publishes a clip to an RTSP server for the length of the test.

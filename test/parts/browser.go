@@ -92,13 +92,14 @@ type Watched struct {
 	Identity string `json:"identity"`
 	Name     string `json:"name"`
 	Video    *struct {
-		FramesDecoded int    `json:"framesDecoded"`
-		FramesDropped int    `json:"framesDropped"`
-		FrameWidth    int    `json:"frameWidth"`
-		FrameHeight   int    `json:"frameHeight"`
-		PacketsLost   int    `json:"packetsLost"`
-		FreezeCount   int    `json:"freezeCount"`
-		Codec         string `json:"codec"`
+		FramesReceived int    `json:"framesReceived"` // complete, decoded or not
+		FramesDecoded  int    `json:"framesDecoded"`
+		FramesDropped  int    `json:"framesDropped"`
+		FrameWidth     int    `json:"frameWidth"`
+		FrameHeight    int    `json:"frameHeight"`
+		PacketsLost    int    `json:"packetsLost"`
+		FreezeCount    int    `json:"freezeCount"`
+		Codec          string `json:"codec"`
 	} `json:"video"`
 	Audio *struct {
 		PacketsReceived int     `json:"packetsReceived"`
