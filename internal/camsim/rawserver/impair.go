@@ -1,0 +1,42 @@
+package rawserver
+
+import "math/rand/v2"
+
+// impairment is a way on which datagrams are lost, overtake each other and come
+// twice, by a seeded chance: the same seed does the same to the same packets.
+type impairment struct {
+	chance                      *rand.Rand
+	lost, reordered, duplicated int // of a thousand
+	held                        []byte
+	hold                        int // datagrams that still overtake the held one
+}
+
+func newImpairment(seed uint64, lost, reordered, duplicated int) *impairment {
+	return &impairment{chance: rand.New(rand.NewPCG(seed, 0)), lost: lost, reordered: reordered, duplicated: duplicated}
+}
+
+// pass returns what arrives when b is sent, in its order, and whether that is
+// anything but b alone.
+func (m *impairment) pass(b []byte) (out [][]byte, touched bool) {
+	if m.lost+m.reordered+m.duplicated == 0 {
+		return [][]byte{b}, false
+	}
+	switch n := m.chance.IntN(1000); {
+	case n < m.lost:
+		touched = true
+	case n < m.lost+m.reordered && m.held == nil:
+		m.held, m.hold = b, 1+m.chance.IntN(3)
+		return nil, true
+	case n < m.lost+m.reordered+m.duplicated:
+		out, touched = [][]byte{b, b}, true
+	default:
+		out = [][]byte{b}
+	}
+	if m.held != nil {
+		if m.hold--; m.hold <= 0 {
+			out = append(out, m.held)
+			m.held = nil
+		}
+	}
+	return out, touched
+}
