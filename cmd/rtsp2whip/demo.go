@@ -51,7 +51,7 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = listener.Close() }() // for the early returns; the server closes it too
+	defer func() { _ = listener.Close() }()
 	log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	cameras, stop, err := c.source()
 	if err != nil {
@@ -96,12 +96,18 @@ func (c *demoCmd) play(ctx context.Context, a *app, l net.Listener, address stri
 		}
 	})
 	report := &demoReport{w: a.stdout, began: time.Now()}
-	side.Go(func() { report.watch(ctx, page, s) })
+	// The cameras outlast the last look at them: what counts is how things
+	// stood, not how they ended.
+	sctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	side.Go(func() {
+		defer end()
+		report.watch(ctx, page, s)
+	})
 	if c.Open {
 		side.Go(func() { openPage(ctx, a.stderr, address) })
 	}
 
-	s.Run(ctx) // ends every session before it returns, so the receiver must still be there
+	s.Run(sctx) // ends every session before it returns, so the receiver must still be there
 	side.Wait()
 	page.Close()
 	_ = server.Close()
@@ -153,7 +159,22 @@ func demoSite(cameras []demoCamera, address string, token secret.Secret, log *sl
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}
 	if err := cfg.Complete(site.Sources{Secret: secret.ReadFile}); err != nil {
-		return nil, err
+		return nil, demoUsage(err)
 	}
 	return site.New(&cfg, userAgent(), log)
+}
+
+// demoUsage names the flag that a setting came from: only the camera of --rtsp
+// can be wrong.
+func demoUsage(err error) error {
+	var problems site.Errors
+	if errors.As(err, &problems) {
+		flags := map[string]string{"cameras[0].url": "--rtsp", "cameras[0].name": "--camera"}
+		for _, p := range problems {
+			if flag, ok := flags[p.Path]; ok {
+				return usagef("%s: %s", flag, p.Text)
+			}
+		}
+	}
+	return err
 }

@@ -34,20 +34,17 @@ type demoReport struct {
 func (r *demoReport) watch(ctx context.Context, page *viewer.Server, s *site.Site) {
 	r.frames, r.bytes, r.told = map[string]uint64{}, map[string]uint64{}, map[string]string{}
 	r.at = r.began
-	r.look(page, s)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		var now time.Time
 		select {
 		case <-ctx.Done():
-		case now = <-tick.C:
+			r.look(page, s)
+			return
+		case now := <-tick.C:
+			r.look(page, s)
+			r.line(now)
 		}
-		if ctx.Err() != nil {
-			return // the sessions are ending: what was seen last counts
-		}
-		r.look(page, s)
-		r.line(now)
 	}
 }
 
