@@ -1,9 +1,11 @@
 package rtspsrc
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 )
@@ -70,6 +72,8 @@ type TLSConfig struct {
 // Config describes a camera. Only URL is required.
 type Config struct {
 	// URL begins with rtsp:// or rtsps://. The port defaults to 554 and 322.
+	// rtsp+http://, rtsp+https://, rtsp+ws:// and rtsp+wss:// go through a tunnel to
+	// the camera's web port, by default 80 and 443.
 	// A user name and password in it are used, but see Username.
 	URL string
 
@@ -99,6 +103,17 @@ type Config struct {
 	// Default 3 s.
 	UDPSilence time.Duration
 
+	// ReorderDelay is how long a packet that has come over UDP waits for those before
+	// it; what is missing then is lost. Default 20 ms, negative: not at all.
+	ReorderDelay time.Duration
+	// UDPBuffer is the size of the receive buffer of each UDP socket in bytes. A key
+	// frame comes in one burst. The system may grant less, as net.core.rmem_max does
+	// on Linux. Default 2 MiB.
+	UDPBuffer int
+
+	// DialContext opens TCP connections. Default: net.Dialer's.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// UserAgent is sent with each request; some cameras insist on one.
 	UserAgent string
 
@@ -124,6 +139,18 @@ func (c Config) withDefaults() Config {
 	}
 	if c.UDPSilence <= 0 {
 		c.UDPSilence = 3 * time.Second
+	}
+	switch {
+	case c.ReorderDelay == 0:
+		c.ReorderDelay = 20 * time.Millisecond
+	case c.ReorderDelay < 0:
+		c.ReorderDelay = 0
+	}
+	if c.UDPBuffer <= 0 {
+		c.UDPBuffer = 2 << 20
+	}
+	if c.DialContext == nil {
+		c.DialContext = (&net.Dialer{}).DialContext
 	}
 	if c.UserAgent == "" {
 		c.UserAgent = "rtsp2whip"

@@ -9,50 +9,83 @@ import (
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/auth"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 )
 
 // dialog is what was said on one connection.
 type dialog struct {
 	mu sync.Mutex
 	said
+	ledger
+	alive keepAlive
 }
 
-// said is the dialog so far.
+// said is the dialog so far, keep-alives apart.
 type said struct {
-	method     base.Method // of the last request
-	authSent   bool        // the last request carried credentials
-	accepted   bool        // the camera has accepted our credentials once
-	stale      bool        // the last 401 only meant that the nonce has expired
-	status     int         // of the last answer
+	authSent   bool // the last request carried credentials
+	accepted   bool // the camera has accepted our credentials once
+	stale      bool // the last 401 only meant that the nonce has expired
+	status     int  // of the last answer
 	retryAfter time.Duration
-	location   string // of a redirect
-	fresh      *auth.Sender
+	location   string          // of a redirect
+	reply      base.StatusCode // to the camera's request
+	sender     *auth.Sender
 }
 
-// onRequest runs before a request is written.
+// onRequest runs before gortsplib writes a request.
 func (l *link) onRequest(req *base.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.method = req.Method
-	if l.fresh != nil {
-		// gortsplib keeps the first nonce for the connection's life.
-		l.fresh.AddAuthorization(req)
+	a := asked{method: req.Method}
+	if v := req.Header["CSeq"]; len(v) > 0 {
+		a.inner = v[0]
+	}
+	if l.alive.on && (req.Method == base.Options || req.Method == base.GetParameter) {
+		a.keepAlive = true
+		a.method = l.alive.choose(req)
+		req.Method = a.method
+	}
+	l.prepare(req, a)
+	if a.keepAlive {
+		return
 	}
 	_, l.authSent = req.Header["Authorization"]
-	if req.Method == base.Teardown {
-		if w := l.wire.Load(); w != nil {
-			w.leave()
-		}
+	w := l.wire.Load()
+	switch {
+	case w == nil:
+	case req.Method == base.Teardown:
+		w.leave()
+	case req.Method == base.Play && w.frames != nil:
+		w.frames.playing.Store(true)
 	}
 }
 
-// onResponse runs before a response is interpreted and may change it.
+// prepare numbers and authorises a request and notes that its answer is due.
+func (l *link) prepare(req *base.Request, a asked) {
+	req.Header["CSeq"] = base.HeaderValue{l.note(a)}
+	if l.sender != nil {
+		// gortsplib keeps the first nonce for the connection's life.
+		l.sender.AddAuthorization(req)
+	}
+}
+
+// onResponse runs before gortsplib interprets a response and may change it.
 func (l *link) onResponse(res *base.Response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if res.Header == nil {
 		res.Header = base.Header{}
 	}
+	a, ok := l.match(res.Header)
+	if !ok || a.keepAlive {
+		// gortsplib passes over answers with another number than it waits for.
+		res.Header["CSeq"] = base.HeaderValue{"0"}
+		if ok {
+			l.onKeepAlive(res, a)
+		}
+		return
+	}
+	res.Header["CSeq"] = base.HeaderValue{a.inner}
 	l.status = int(res.StatusCode)
 	l.retryAfter = retryAfter(res.Header)
 	if l.status == 200 && l.authSent {
@@ -62,18 +95,34 @@ func (l *link) onResponse(res *base.Response) {
 	switch {
 	case l.status == 401:
 		l.onUnauthorized(res)
-	case l.method == base.Options && optionsUnknown(l.status):
+	case a.method == base.Options && optionsUnknown(l.status):
 		// OPTIONS is only a courtesy; cameras that lack it work all the same.
 		res.StatusCode = base.StatusOK
-	case l.method == base.Describe && l.status >= 301 && l.status <= 305:
+	case a.method == base.Describe && l.status >= 301 && l.status <= 305:
 		if loc := res.Header["Location"]; len(loc) > 0 {
 			l.location = loc[0]
 			delete(res.Header, "Location") // we follow it ourselves, with limits
 		}
-	case l.method == base.Describe && l.status == 200:
+	case a.method == base.Describe && l.status == 200:
 		l.sdp = cleanDescribe(res, l.url)
-	case l.method == base.Setup && l.status == 200:
-		cleanTransport(res.Header, l.proto == gortsplib.ProtocolTCP)
+	case a.method == base.Setup && l.status == 200:
+		l.onSetup(res)
+	case a.method == base.Play && l.status == 200:
+		l.alive.on = true
+	}
+}
+
+// onSetup repairs the answer to SETUP and makes its channels known.
+func (l *link) onSetup(res *base.Response) {
+	tcp := l.proto == gortsplib.ProtocolTCP
+	cleanTransport(res.Header, tcp)
+	w := l.wire.Load()
+	if !tcp || w == nil || w.frames == nil {
+		return
+	}
+	var t headers.Transport
+	if t.Unmarshal(res.Header["Transport"]) == nil && t.InterleavedIDs != nil {
+		w.frames.allow(t.InterleavedIDs[0])
 	}
 }
 
@@ -95,12 +144,13 @@ func (l *link) onUnauthorized(res *base.Response) {
 	res.Header["WWW-Authenticate"] = challenges
 	said := strings.ToLower(strings.ReplaceAll(strings.Join(challenges, " "), `"`, ""))
 	l.stale = strings.Contains(said, "stale=true")
-	if l.accepted || l.stale {
-		pass, _ := l.url.User.Password()
-		fresh := &auth.Sender{WWWAuth: challenges, User: l.url.User.Username(), Pass: pass}
-		if fresh.Initialize() == nil {
-			l.fresh = fresh
-		}
+	if l.url.User == nil {
+		return
+	}
+	pass, _ := l.url.User.Password()
+	sender := &auth.Sender{WWWAuth: challenges, User: l.url.User.Username(), Pass: pass}
+	if sender.Initialize() == nil {
+		l.sender = sender
 	}
 }
 
@@ -108,7 +158,7 @@ func (l *link) onUnauthorized(res *base.Response) {
 // the same connection: the camera wanted a newer nonce.
 func (l *link) again() bool {
 	d := l.soFar()
-	return d.status == 401 && d.fresh != nil && (d.accepted || d.stale)
+	return d.status == 401 && d.sender != nil && (d.accepted || d.stale)
 }
 
 // soFar returns what was said until now.

@@ -22,6 +22,12 @@ var (
 	ErrNotRTSP = errors.New("the answer is not RTSP")
 	// ErrCertificate: the camera's certificate is not trusted, or not the pinned one.
 	ErrCertificate = errors.New("the camera's certificate is not trusted")
+	// ErrOldMedia: the video of an earlier session arrives where answers should.
+	ErrOldMedia = errors.New("the camera still sends the video of an earlier session")
+	// ErrRedirected: the camera has asked us to go elsewhere; the next Open does.
+	ErrRedirected = errors.New("the camera redirects the session")
+	// ErrEnded: the camera has ended the session in due form.
+	ErrEnded = errors.New("the camera has ended the session")
 	// ErrClosed: the session was closed by its owner.
 	ErrClosed = errors.New("session closed")
 	// ErrURL: the configured URL cannot be used.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 )
@@ -40,7 +41,11 @@ func (l *link) fail(op string, err error) *Error {
 		l.explainStatus(e, d)
 		return e
 	}
-	if op == "describe" && l.notRTSP(e, err) {
+	if end, ok := l.summoned(err); ok {
+		e.Err = end
+		return e
+	}
+	if op == "describe" && (l.notRTSP(e, err) || l.explainTunnel(e)) {
 		return e
 	}
 	l.explainCause(e)
@@ -53,11 +58,11 @@ func (l *link) notRTSP(e *Error, err error) bool {
 		return false
 	}
 	w := l.wire.Load()
-	if w == nil {
+	if w == nil || w.frames == nil || w.frames.begun.Load() || l.src.tunnel != gortsplib.TunnelNone {
 		return false
 	}
 	head := w.firstBytes()
-	if len(head) == 0 || bytes.HasPrefix(head, []byte("RTSP/")) {
+	if len(head) == 0 {
 		return false
 	}
 	e.Err = ErrNotRTSP
@@ -87,6 +92,7 @@ func (l *link) explainStatus(e *Error, d said) {
 			e.hint, e.slow = "The camera redirects to a host that wants the password in the clear: configure that host's URL itself.", true
 		default:
 			e.hint, e.slow = "The camera refuses this user name or password: correct them soon, cameras lock accounts after a few wrong tries.", true
+			e.retryAfter = max(e.retryAfter, l.src.refused(l))
 		}
 	case 403:
 		e.hint, e.slow = "This user may not watch this stream: give it the right to in the camera's user settings.", true
@@ -94,6 +100,9 @@ func (l *link) explainStatus(e *Error, d said) {
 		e.hint, e.slow = "The camera has no stream at this path: look up its RTSP URL in the manual or through ONVIF.", true
 	case 453, 503:
 		e.hint = "The camera has no session left: close other viewers of it, or pull the stream from the recorder."
+		if e.retryAfter == 0 {
+			e.retryAfter = busyPause
+		}
 	case 454:
 		e.hint = "The camera has forgotten the session: it may have restarted."
 	case 461:
@@ -151,6 +160,7 @@ func (l *link) explainCause(e *Error) {
 	case errors.As(err, new(liberrors.ErrClientUnexpectedFrame)):
 		// live555 attaches an abandoned session to a new connection that happens
 		// to get the old one's descriptor.
+		e.Err, e.retryAfter = ErrOldMedia, oldMediaPause
 		e.hint = "The camera still sends the video of an earlier connection: it stops by itself within a minute or so."
 	case errors.As(err, &sdpErr):
 		e.slow = true
@@ -196,7 +206,7 @@ func (l *link) explainCertificate(e *Error) {
 func (l *link) host() string { return printable(l.url.Hostname()) }
 
 func (l *link) port() string {
-	_, port, _ := net.SplitHostPort(hostPort(l.url))
+	_, port, _ := net.SplitHostPort(l.src.hostPort(l.url))
 	return port
 }
 

@@ -118,7 +118,7 @@ func TestInletAllocatesNothing(t *testing.T) {
 
 func TestDatagramInlet(t *testing.T) {
 	var blocked atomic.Int64
-	pc, err := listenPacket("udp", ":0", func() { blocked.Add(1) })
+	pc, err := listenPacket("udp", ":0", func() { blocked.Add(1) }, 1<<20, false, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@
 package rtspsrc
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"os"
@@ -38,6 +39,9 @@ func (in *datagramInlet) tryRead(fd uintptr) bool {
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
+		case errors.Is(err, syscall.EAGAIN) && in.look:
+			in.tryN, in.tryErr = 0, errNothing
+			return true
 		case errors.Is(err, syscall.EAGAIN):
 			in.onBlock()
 			return false
@@ -48,12 +52,19 @@ func (in *datagramInlet) tryRead(fd uintptr) bool {
 		in.tryN, in.tryErr = n, nil
 		switch a := from.(type) {
 		case *syscall.SockaddrInet4:
-			in.tryFrom = &net.UDPAddr{IP: a.Addr[:], Port: a.Port}
+			in.sender(a.Addr[:], a.Port)
 		case *syscall.SockaddrInet6:
-			in.tryFrom = &net.UDPAddr{IP: a.Addr[:], Port: a.Port}
+			in.sender(a.Addr[:], a.Port)
 		default:
 			in.tryFrom = &net.UDPAddr{}
 		}
 		return true
+	}
+}
+
+// sender notes where a datagram came from, mostly from where the last one did.
+func (in *datagramInlet) sender(ip net.IP, port int) {
+	if last := in.tryFrom; last == nil || last.Port != port || !last.IP.Equal(ip) {
+		in.tryFrom = &net.UDPAddr{IP: bytes.Clone(ip), Port: port}
 	}
 }

@@ -3,6 +3,7 @@ package rtspsrc
 import (
 	"context"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,12 +22,21 @@ type link struct {
 	url     *base.URL // with credentials
 	foreign bool      // a redirect led here from another host
 
-	wire  atomic.Pointer[wire]
-	inlet atomic.Pointer[inlet]
+	wire   atomic.Pointer[wire]
+	inlet  atomic.Pointer[inlet]
+	outlet atomic.Pointer[inlet] // of an HTTP tunnel
+
+	// The sockets of the last SETUP, and whether it is for SRTP: what is encrypted
+	// cannot be numbered anew.
+	rtpSocket, rtcpSocket atomic.Pointer[datagramInlet]
+	secret                atomic.Bool
 
 	proto gortsplib.Protocol
 	desc  *description.Session
 	sdp   sdpFacts
+
+	makeshift bool // proto is only for this session
+	refused   bool // its refusal was counted; under the source's mutex
 
 	unusable  atomic.Uint64 // packets that gortsplib could not use
 	closeOnce sync.Once
@@ -39,7 +49,8 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 	l := &link{src: s, url: u, proto: proto, foreign: foreign}
 	l.client = &gortsplib.Client{
 		Scheme:       u.Scheme,
-		Host:         u.Host,
+		Host:         s.dialHost(u),
+		Tunnel:       s.tunnel,
 		ReadTimeout:  s.cfg.RequestTimeout,
 		WriteTimeout: s.cfg.RequestTimeout,
 		Protocol:     &l.proto,
@@ -50,14 +61,14 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 		InitialUDPReadTimeout: s.cfg.UDPSilence + 5*time.Second,
 		DialContext:           l.dial,
 		DialTLSContext:        l.dialTLS,
-		ListenPacket: func(network, address string) (net.PacketConn, error) {
-			return listenPacket(network, address, s.cfg.OnBlock)
-		},
-		OnRequest:         l.onRequest,
-		OnResponse:        l.onResponse,
-		OnTransportSwitch: func(error) {},
-		OnPacketsLost:     func(uint64) {},
-		OnDecodeError:     func(error) { l.unusable.Add(1) },
+		ListenPacket:          l.listenPacket,
+		OnRequest:             l.onRequest,
+		OnResponse:            l.onResponse,
+		OnServerRequest:       l.onServerRequest,
+		OnServerResponse:      l.onServerResponse,
+		OnTransportSwitch:     func(error) {},
+		OnPacketsLost:         func(uint64) {},
+		OnDecodeError:         func(error) { l.unusable.Add(1) },
 	}
 	if err := l.client.Start(); err != nil {
 		return nil, err
@@ -70,9 +81,7 @@ func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	w := newWire(in)
-	l.wire.Store(w)
-	return w, nil
+	return l.lay(in), nil
 }
 
 func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -87,19 +96,59 @@ func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	w := newWire(tc)
+	return l.lay(tc), nil
+}
+
+// lay puts a wire on a new connection, unless it is the second one of an HTTP
+// tunnel, which is only written to.
+func (l *link) lay(c net.Conn) net.Conn {
+	if l.wire.Load() != nil {
+		return c
+	}
+	w := newWire(c)
+	switch l.src.tunnel {
+	case gortsplib.TunnelHTTP:
+		w.frames.http = true
+	case gortsplib.TunnelWebSocket:
+		w.frames = nil
+	}
+	if w.frames != nil {
+		w.frames.udp = l.proto != gortsplib.ProtocolTCP
+	}
 	l.wire.Store(w)
-	return w, nil
+	return w
 }
 
 func (l *link) connect(ctx context.Context, network, addr string) (*inlet, error) {
-	d := net.Dialer{Timeout: l.src.cfg.DialTimeout}
-	c, err := d.DialContext(ctx, network, addr)
+	ctx, cancel := context.WithTimeout(ctx, l.src.cfg.DialTimeout)
+	defer cancel()
+	c, err := l.src.cfg.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, &stepError{"dial", err}
 	}
 	in := newInlet(c, l.src.cfg.OnBlock)
-	l.inlet.Store(in)
+	if !l.inlet.CompareAndSwap(nil, in) {
+		l.outlet.Store(in)
+	}
+	return in, nil
+}
+
+// listenPacket opens a UDP socket for gortsplib, which takes an even port for RTP
+// and the next one for RTCP.
+func (l *link) listenPacket(network, address string) (net.PacketConn, error) {
+	cfg := &l.src.cfg
+	_, port, _ := net.SplitHostPort(address)
+	n, _ := strconv.Atoi(port)
+	isRTP := n%2 == 0
+	in, err := listenPacket(network, address, cfg.OnBlock, cfg.UDPBuffer, isRTP && !l.secret.Load(), cfg.ReorderDelay)
+	if err != nil {
+		return nil, err
+	}
+	if isRTP {
+		l.rtpSocket.Store(in)
+	} else {
+		l.rtcpSocket.Store(in)
+	}
 	return in, nil
 }
 
@@ -111,8 +160,10 @@ const writeGrace = 500 * time.Millisecond
 // Every caller waits for that.
 func (l *link) close() {
 	l.closeOnce.Do(func() {
-		if in := l.inlet.Load(); in != nil {
-			in.hurry(writeGrace)
+		for _, in := range []*inlet{l.inlet.Load(), l.outlet.Load()} {
+			if in != nil {
+				in.hurry(writeGrace)
+			}
 		}
 		l.client.Close()
 	})
@@ -127,12 +178,4 @@ func (l *link) during(ctx context.Context, f func() error) error {
 		return ctx.Err()
 	}
 	return err
-}
-
-// arrivedAt is when the bytes that gortsplib's reader works on came in.
-func (l *link) arrivedAt() time.Time {
-	if l.proto == gortsplib.ProtocolTCP {
-		return l.inlet.Load().arrived
-	}
-	return time.Now()
 }

@@ -65,7 +65,9 @@ func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
 		err := s.start(ctx, l, tracks, h)
 		if err == nil {
 			s.protocol.Store(protocolName(l.proto))
-			s.src.learn(l.proto)
+			if !l.makeshift {
+				s.src.learn(l.proto)
+			}
 			return nil
 		}
 		next, ok := s.src.instead(l, err)
@@ -74,9 +76,11 @@ func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
 		}
 		s.src.log.Warn("camera transport changed", "url", s.src.name,
 			"from", protocolName(l.proto), "to", protocolName(next), "reason", err.Error())
+		makeshift := errors.Is(err, ErrOldMedia)
 		if l, err = s.exchange(ctx, l, next, tracks); err != nil {
 			return err
 		}
+		l.makeshift = makeshift
 	}
 }
 
@@ -92,10 +96,22 @@ func (s *Source) instead(l *link, err error) (gortsplib.Protocol, bool) {
 		// In auto mode UDP was only tried because the camera refuses TCP, unless
 		// that was long ago.
 		return gortsplib.ProtocolTCP, s.cfg.Transport == UDP || learned
-	case l.proto == gortsplib.ProtocolTCP && s.cfg.Transport == Auto && s.url.Scheme == "rtsp":
-		return gortsplib.ProtocolUDP, refusesTransport(err)
+	case refusesTransport(err):
+		return gortsplib.ProtocolUDP, s.udpAfter(l.proto)
 	}
-	return 0, false
+	return s.evade(l.proto, err)
+}
+
+// evade names the transport that gets around the media of an old session, which
+// come over our connection in the middle of the dialog: over UDP they can be told
+// from ours.
+func (s *Source) evade(proto gortsplib.Protocol, err error) (gortsplib.Protocol, bool) {
+	return gortsplib.ProtocolUDP, errors.Is(err, ErrOldMedia) && s.udpAfter(proto)
+}
+
+// udpAfter reports whether UDP may be tried.
+func (s *Source) udpAfter(proto gortsplib.Protocol) bool {
+	return proto == gortsplib.ProtocolTCP && s.cfg.Transport == Auto && s.url.Scheme == "rtsp" && s.tunnel == gortsplib.TunnelNone
 }
 
 // refusesTransport reports that the camera wants another transport.
@@ -194,9 +210,14 @@ func (s *Session) setup(l *link, tracks []Track, h Handler) ([]*receiver, error)
 			return nil, err
 		}
 		r := newReceiver(l, m, t, s.started)
+		r.adopt(l)
 		receivers = append(receivers, r)
 		l.client.OnPacketRTP(m, f, func(pkt *rtp.Packet) {
-			arrived := l.arrivedAt()
+			arrived, ok := r.arrival(pkt)
+			if !ok {
+				l.unusable.Add(1)
+				return
+			}
 			if r.count(pkt, arrived) {
 				s.firstPacket.Do(func() { close(s.flowing) })
 			}
@@ -239,6 +260,9 @@ func (l *link) find(t Track) (*description.Media, format.Format, error) {
 // way if the camera does not find the first.
 func (l *link) setup(m *description.Media) error {
 	original := m.Control
+	l.secret.Store(m.KeyMgmtMikey != nil || m.KeyMgmtSDES != nil || l.url.Scheme == "rtsps")
+	l.rtpSocket.Store(nil)
+	l.rtcpSocket.Store(nil)
 	var first error
 	for _, control := range controls(original, l.desc.BaseURL) {
 		m.Control = control

@@ -1,12 +1,14 @@
 package rtspsrc
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -15,6 +17,7 @@ import (
 // receiver counts what arrives on one track, for Stats and for receiver reports.
 type receiver struct {
 	link    *link
+	socket  *datagramInlet // of its RTP, nil over TCP
 	media   *description.Media
 	track   Track
 	started time.Time
@@ -31,8 +34,7 @@ type receiver struct {
 	lost      uint64 // before that jump
 	transit   int64
 	jitter    float64
-	lastSR    uint32 // middle 32 bits of its NTP time
-	lastSRAt  time.Time
+	clock     senderClock
 	prevLost  uint64
 	prevWant  uint64
 	firSeq    uint8
@@ -107,7 +109,41 @@ func (r *receiver) report(pkt rtcp.Packet, now time.Time) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lastSR, r.lastSRAt = uint32(sr.NTPTime>>16), now
+	if r.packets.Load() > 0 && sr.SSRC != r.source.Load() {
+		r.clock.bad++ // of another stream, or of a camera that mixes them up
+		return
+	}
+	r.clock.take(sr, r.track.ClockRate, now)
+}
+
+// adopt makes the sockets that SETUP has opened this track's.
+func (r *receiver) adopt(l *link) {
+	r.socket = l.rtpSocket.Load()
+	rtcpSocket := l.rtcpSocket.Load()
+	if r.socket == nil || rtcpSocket == nil || !r.socket.ordered {
+		return
+	}
+	rtcpSocket.report = func(b []byte) []byte {
+		if binary.BigEndian.Uint32(b[8:]) != r.source.Load() {
+			return nil // of a payload type that is not used
+		}
+		out, err := r.compound(time.Now()).Marshal()
+		if err != nil {
+			return nil
+		}
+		return out
+	}
+}
+
+// arrival tells when a packet arrived, and completes it if it came over UDP.
+func (r *receiver) arrival(pkt *rtp.Packet) (time.Time, bool) {
+	switch {
+	case r.socket != nil:
+		return r.socket.settle(pkt)
+	case r.link.proto == gortsplib.ProtocolTCP:
+		return r.link.inlet.Load().arrived, true
+	}
+	return time.Now(), true
 }
 
 func (r *receiver) addTo(st *Stats) {
@@ -118,6 +154,11 @@ func (r *receiver) addTo(st *Stats) {
 	st.PacketsReceived += got
 	if got > 0 {
 		st.PacketsLost += r.missing(got)
+	}
+	st.ReportsUnusable += r.clock.bad
+	if r.socket != nil {
+		st.PacketsReordered += r.socket.order.reordered.Load()
+		st.PacketsLate += r.socket.order.late.Load()
 	}
 }
 
@@ -136,14 +177,14 @@ func (r *receiver) reception(now time.Time) []rtcp.ReceptionReport {
 		TotalLost:          uint32(min(lost, 1<<23-1)),
 		LastSequenceNumber: r.max,
 		Jitter:             uint32(r.jitter),
-		LastSenderReport:   r.lastSR,
+		LastSenderReport:   uint32(r.clock.ntp >> 16),
 	}
 	if wanted := want - r.prevWant; wanted > 0 && want > r.prevWant {
 		rr.FractionLost = uint8(min((lost-r.prevLost)*256/wanted, 255))
 	}
 	r.prevLost, r.prevWant = lost, want
-	if !r.lastSRAt.IsZero() {
-		rr.Delay = uint32(now.Sub(r.lastSRAt).Seconds() * 65536)
+	if r.clock.seen {
+		rr.Delay = uint32(now.Sub(r.clock.at).Seconds() * 65536)
 	}
 	return []rtcp.ReceptionReport{rr}
 }

@@ -57,7 +57,7 @@ func TestReception(t *testing.T) {
 		t.Error("a report before any packet")
 	}
 	feed(r, 7, 1, 2, 5, 6) // 2 of 6 lost
-	r.report(&rtcp.SenderReport{NTPTime: 0x1122334455667788}, start)
+	r.report(&rtcp.SenderReport{SSRC: 7, NTPTime: 0x1122334455667788}, start)
 	rr := r.reception(start.Add(2 * time.Second))[0]
 	want := rtcp.ReceptionReport{SSRC: 7, FractionLost: 85, TotalLost: 2, LastSequenceNumber: 6, LastSenderReport: 0x33445566, Delay: 2 << 16}
 	if rr != want {

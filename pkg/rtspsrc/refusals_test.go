@@ -34,7 +34,7 @@ func TestRefusals(t *testing.T) {
 		{name: "server error", script: &script{answers: map[string][]string{"PLAY": status("500 Oops")}},
 			op: "play", status: 500, hint: "error of its own"},
 		{name: "own status", script: &script{answers: map[string][]string{"PLAY": status("499 Out\x01 of coffee")}},
-			op: "play", status: 499, text: "499 Out  of coffee"},
+			op: "play", status: 499, text: "499 Out of coffee"},
 		{name: "unknown authentication", script: &script{answers: map[string][]string{"OPTIONS": status("401 Unauthorized", "WWW-Authenticate: Kerberos x\r\n")}},
 			op: "describe", status: 401, slow: true},
 		{name: "H.265", script: &script{answers: map[string][]string{"DESCRIBE": sdp("m=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\n")}},

@@ -131,6 +131,19 @@ type Stats struct {
 	// PacketsUnusable counts packets that are broken or of a payload type that the
 	// description does not name.
 	PacketsUnusable uint64
+	// PacketsReordered counts packets that came before an earlier one, over UDP.
+	PacketsReordered uint64
+	// PacketsLate counts packets that came twice, or after Config.ReorderDelay.
+	PacketsLate uint64
+	// FramesForeign counts interleaved frames on channels that nobody asked for.
+	FramesForeign uint64
+	// JunkBytes counts what came between the camera's messages and belongs to none.
+	JunkBytes uint64
+	// HeadersRepaired counts lines of RTSP messages that had to be repaired or left out.
+	HeadersRepaired uint64
+	// ReportsUnusable counts RTCP sender reports that belong to another stream or
+	// contradict the one before.
+	ReportsUnusable uint64
 	// Protocol is "tcp", "udp" or "multicast", "" before Play.
 	Protocol string
 }
@@ -143,6 +156,11 @@ func (s *Session) Stats() Stats {
 	var st Stats
 	if len(rs) > 0 {
 		st.PacketsUnusable = rs[0].link.unusable.Load()
+		if w := rs[0].link.wire.Load(); w != nil && w.frames != nil {
+			st.FramesForeign = w.frames.foreign.Load()
+			st.JunkBytes = w.frames.junk.Load()
+			st.HeadersRepaired = w.frames.repairs.Load()
+		}
 	}
 	for _, r := range rs {
 		r.addTo(&st)

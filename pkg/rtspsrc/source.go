@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,24 +18,29 @@ const maxRedirects = 5
 
 // Source is one camera. It may be opened many times, once at a time.
 type Source struct {
-	cfg  Config
-	url  *base.URL // with credentials
-	pin  []byte
-	log  *slog.Logger
-	name string // the URL for errors and logs
+	cfg Config
+	url *base.URL // with credentials
+	pin []byte
+	// tunnel is what url is spoken through.
+	tunnel gortsplib.Tunnel
+	log    *slog.Logger
+	name   string // the URL for errors and logs
 
 	opened      chan struct{} // a token: whoever holds it owns the camera
 	reportEvery time.Duration
 
-	mu      sync.Mutex
-	learned bool // proto worked last time
-	proto   gortsplib.Protocol
+	mu       sync.Mutex
+	learned  bool // proto worked last time
+	proto    gortsplib.Protocol
+	next     *base.URL // where the camera has sent us, for the next Open
+	refusals int       // of our credentials, in a row
 }
 
 // New checks the configuration. It does no I/O.
 func New(cfg Config) (*Source, error) {
 	cfg = cfg.withDefaults()
-	u, user, pass, err := parseURL(cfg.URL)
+	inner, scheme, tunnel := splitTunnel(cfg.URL)
+	u, user, pass, err := parseURL(inner)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +51,9 @@ func New(cfg Config) (*Source, error) {
 		pass = cfg.Password
 	}
 	name := redact(u.String())
+	if scheme != "" {
+		name = scheme + strings.TrimPrefix(name, u.Scheme)
+	}
 	bad := func(err error, hint string) error {
 		return &Error{Op: "config", URL: name, Err: err, hint: hint, slow: true}
 	}
@@ -61,10 +70,13 @@ func New(cfg Config) (*Source, error) {
 	if cfg.Transport < Auto || cfg.Transport > Multicast {
 		return nil, bad(fmt.Errorf("unknown transport %d", int(cfg.Transport)), "Use auto, tcp, udp or multicast.")
 	}
+	if tunnel != gortsplib.TunnelNone && cfg.Transport > TCP {
+		return nil, bad(fmt.Errorf("transport %s with a URL that begins with %s", cfg.Transport, scheme), "Everything goes through a tunnel: set the transport to auto.")
+	}
 	if user != "" || pass != "" {
 		u.User = url.UserPassword(user, pass)
 	}
-	s := &Source{cfg: cfg, url: u, pin: pin, log: cfg.Logger, name: name, opened: make(chan struct{}, 1), reportEvery: reportEvery}
+	s := &Source{cfg: cfg, url: u, pin: pin, tunnel: tunnel, log: cfg.Logger, name: name, opened: make(chan struct{}, 1), reportEvery: reportEvery}
 	s.opened <- struct{}{}
 	return s, nil
 }
@@ -91,9 +103,19 @@ func (s *Source) Open(ctx context.Context) (*Session, error) {
 }
 
 func (s *Source) open(ctx context.Context) (*Session, error) {
-	l, err := s.describe(ctx, s.first())
+	proto := s.first()
+	l, err := s.describe(ctx, proto)
 	if err != nil {
-		return nil, err
+		next, ok := s.evade(proto, err)
+		if !ok || ctx.Err() != nil {
+			return nil, err
+		}
+		s.log.Warn("camera transport changed", "url", s.name,
+			"from", protocolName(proto), "to", protocolName(next), "reason", err.Error())
+		if l, err = s.describe(ctx, next); err != nil {
+			return nil, err
+		}
+		l.makeshift = true
 	}
 	tracks, ignored, err := choose(l.desc, l.sdp, s.cfg.VideoTrack)
 	if err != nil {
@@ -110,7 +132,7 @@ func (s *Source) open(ctx context.Context) (*Session, error) {
 
 // describe opens a connection and asks for the description, following redirects.
 func (s *Source) describe(ctx context.Context, proto gortsplib.Protocol) (*link, error) {
-	u := s.url
+	u := s.target()
 	for hop := 0; ; hop++ {
 		l, err := s.newLink(u, proto, !sameHost(u, s.url))
 		if err != nil {
@@ -129,6 +151,7 @@ func (s *Source) describe(ctx context.Context, proto gortsplib.Protocol) (*link,
 			}
 		})
 		if err == nil {
+			s.admitted()
 			return l, nil
 		}
 		l.close()

@@ -2,7 +2,6 @@ package rtspsrc
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -69,7 +68,7 @@ func checkScheme(scheme string) error {
 	case "http", "https":
 		return urlError("Use the camera's RTSP URL (rtsp://...), not the address of its web page.", "it begins with %s://", scheme)
 	case "rtspt", "rtspu", "rtsph":
-		return urlError("Write rtsp:// and choose the transport beside the URL.", "it begins with %s://", scheme)
+		return urlError("Write rtsp:// and choose the transport beside the URL; rtsp+http:// goes through the camera's web port.", "it begins with %s://", scheme)
 	}
 	return urlError("Write the camera's URL with rtsp:// in front.", "its scheme is neither rtsp nor rtsps")
 }
@@ -155,16 +154,4 @@ func isHex(c byte) bool {
 // sameHost reports whether two URLs name the same machine, whatever the port.
 func sameHost(a, b *base.URL) bool {
 	return strings.EqualFold(a.Hostname(), b.Hostname())
-}
-
-// hostPort returns the address to dial.
-func hostPort(u *base.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "554"
-		if u.Scheme == "rtsps" {
-			port = "322"
-		}
-	}
-	return net.JoinHostPort(u.Hostname(), port)
 }

@@ -14,9 +14,11 @@ import (
 const teardownWait = 1200 * time.Millisecond
 
 // wire is the connection that gortsplib reads and writes: the inlet, or TLS over
-// it. It remembers how the camera's first answer began and sees a session off.
+// it. It remembers how the camera's first answer began, repairs what the camera
+// sends, and sees a session off.
 type wire struct {
 	net.Conn
+	frames *framer // nil if the bytes are not RTSP but a WebSocket's
 
 	readMu sync.Mutex
 	tail   []byte // the last bytes read, while leaving
@@ -33,12 +35,26 @@ type wire struct {
 }
 
 func newWire(c net.Conn) *wire {
-	return &wire{Conn: c, gone: make(chan struct{})}
+	w := &wire{Conn: c, gone: make(chan struct{})}
+	w.frames = newFramer(rawWire{w})
+	return w
 }
 
+// Read implements net.Conn.
 func (w *wire) Read(p []byte) (int, error) {
 	w.readMu.Lock()
 	defer w.readMu.Unlock()
+	if w.frames != nil {
+		return w.frames.Read(p)
+	}
+	return rawWire{w}.Read(p)
+}
+
+// rawWire reads what the camera has sent as it is; readMu must be held.
+type rawWire struct{ w *wire }
+
+func (r rawWire) Read(p []byte) (int, error) {
+	w := r.w
 	n, err := w.Conn.Read(p)
 	if len(w.head) < headSize && n > 0 {
 		w.keepHead(p[:n])
@@ -116,7 +132,10 @@ func (w *wire) drain() {
 			return
 		default:
 		}
-		if _, err := w.Read(buf); err != nil {
+		w.readMu.Lock()
+		_, err := rawWire{w}.Read(buf)
+		w.readMu.Unlock()
+		if err != nil {
 			return
 		}
 	}

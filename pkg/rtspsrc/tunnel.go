@@ -1,0 +1,80 @@
+package rtspsrc
+
+import (
+	"net"
+	"strings"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+)
+
+// tunnels are the schemes that lead through a camera's web server, and what is
+// spoken inside: with TLS below everything, rtsps.
+var tunnels = []struct {
+	scheme, inner string
+	tunnel        gortsplib.Tunnel
+}{
+	{"rtsp+http", "rtsp", gortsplib.TunnelHTTP},
+	{"rtsp+https", "rtsps", gortsplib.TunnelHTTP},
+	{"rtsp+ws", "rtsp", gortsplib.TunnelWebSocket},
+	{"rtsp+wss", "rtsps", gortsplib.TunnelWebSocket},
+}
+
+// splitTunnel takes the tunnel out of a URL. scheme is "" if there is none.
+func splitTunnel(s string) (inner, scheme string, tunnel gortsplib.Tunnel) {
+	s = strings.TrimSpace(s)
+	head, rest, ok := strings.Cut(s, "://")
+	for _, t := range tunnels {
+		if ok && strings.EqualFold(head, t.scheme) {
+			return t.inner + "://" + rest, t.scheme, t.tunnel
+		}
+	}
+	return s, "", gortsplib.TunnelNone
+}
+
+// dialHost is the host, and where it needs one the port, that gortsplib dials.
+func (s *Source) dialHost(u *base.URL) string {
+	if s.tunnel == gortsplib.TunnelNone || u.Port() != "" {
+		return u.Host
+	}
+	return s.hostPort(u)
+}
+
+// hostPort returns the address to dial.
+func (s *Source) hostPort(u *base.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case s.tunnel != gortsplib.TunnelNone && u.Scheme == "rtsps":
+		port = "443"
+	case s.tunnel != gortsplib.TunnelNone:
+		port = "80"
+	case u.Scheme == "rtsps":
+		port = "322"
+	default:
+		port = "554"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+// explainTunnel adds what is known of a tunnel that was not opened.
+func (l *link) explainTunnel(e *Error) bool {
+	w := l.wire.Load()
+	if l.src.tunnel == gortsplib.TunnelNone || w == nil {
+		return false
+	}
+	head := string(w.firstBytes())
+	if !strings.HasPrefix(head, "HTTP/1.") {
+		return false
+	}
+	f := strings.Fields(head)
+	if len(f) < 2 || f[1] == "200" || f[1] == "101" {
+		return false
+	}
+	e.slow = true
+	e.hint = "The camera's web server opens no tunnel here: check the port and the path, or use rtsp:// with the camera's RTSP port."
+	if f[1] == "401" {
+		e.hint = "The camera's web server wants a password before it opens a tunnel, which is not supported: use rtsp:// or rtsps:// with the camera's RTSP port."
+	}
+	return true
+}
