@@ -33,7 +33,7 @@ type publishCmd struct {
 	Audio        string        `enum:"auto,off" default:"auto" help:"auto or off (default: ${default})."`
 	Hold         time.Duration `default:"15s" placeholder:"DURATION" help:"Keep the participant while the camera is away (default: ${default})."`
 
-	LogLevel string        `enum:"debug,info,warn,error" default:"warn" help:"debug, info, warn or error (default: ${default})."`
+	LogLevel string        `enum:"debug,info,warn,error" default:"error" help:"debug, info, warn or error (default: ${default})."`
 	Admin    string        `placeholder:"ADDR" help:"Serve status page, metrics and health at HOST:PORT (default: not at all)."`
 	For      time.Duration `placeholder:"DURATION" help:"End after this long: with 0 if the picture arrived, else with 1 (default: when told to)."`
 }
@@ -155,7 +155,15 @@ func (c *publishCmd) printLink(w io.Writer, cfg *site.Config) error {
 	if err != nil {
 		return err
 	}
-	return printViewer(w, client, cam.Room, watchTTL)
+	viewer, err := viewerOf(client, cam.Room, watchTTL)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "watch    %s\n         (for anyone who has this link, until %s)\n", viewer.Link, time.Now().Add(watchTTL).Format("15:04"))
+	if viewer.Note != "" {
+		fmt.Fprintf(w, "note     %s\n", viewer.Note)
+	}
+	return nil
 }
 
 // teller prints what becomes of the camera, once for each change.
@@ -200,7 +208,9 @@ func (t *teller) look(s publisher.Status) {
 			fmt.Fprintf(t.w, "hint     %s\n", s.Hint)
 		}
 	}
-	t.reason = s.Reason
+	if s.Reason != "" || s.State == publisher.Live {
+		t.reason = s.Reason
+	}
 	if s.State == publisher.Live && !t.live {
 		t.live = true
 		fmt.Fprintf(t.w, "live     %s\n", s.Path)

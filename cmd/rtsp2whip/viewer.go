@@ -63,9 +63,7 @@ func (c *viewerCmd) Run(a *app) error {
 // printViewer mints a link for one room and prints it, with what is needed
 // where a browser will not open it.
 func printViewer(w io.Writer, client *ingress.Client, room string, ttl time.Duration) error {
-	// A name that no one else has: a second viewer of the same identity would
-	// throw out the first.
-	viewer, err := client.ViewerLink(room, "viewer-"+strings.ToLower(rand.Text()[:10]), ttl)
+	viewer, err := viewerOf(client, room, ttl)
 	if err != nil {
 		return err
 	}
@@ -74,6 +72,12 @@ func printViewer(w io.Writer, client *ingress.Client, room string, ttl time.Dura
 		fmt.Fprintf(w, "note: %s\nserver: %s\ntoken: %s\n", viewer.Note, secret.URL(viewer.ServerURL), viewer.Token)
 	}
 	return nil
+}
+
+// viewerOf mints a link under a name that no one else has: a second viewer of
+// the same identity would throw out the first.
+func viewerOf(client *ingress.Client, room string, ttl time.Duration) (ingress.Viewer, error) {
+	return client.ViewerLink(room, "viewer-"+strings.ToLower(rand.Text()[:10]), ttl)
 }
 
 // roomsOf returns the rooms that the site's enabled cameras enter, in order.

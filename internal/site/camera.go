@@ -14,14 +14,18 @@ import (
 )
 
 // camera is an RTSP camera as a publisher sees it.
-type camera struct{ src *rtspsrc.Source }
+type camera struct {
+	src     *rtspsrc.Source
+	onPause func() // set, if at all, before the first Open
+}
 
 // newCamera checks a camera's settings; it does no I/O.
-func newCamera(c Camera, userAgent string, log *slog.Logger) (camera, error) {
+func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 	transport, err := rtspsrc.ParseTransport(string(c.Transport))
 	if err != nil {
-		return camera{}, err
+		return nil, err
 	}
+	cam := &camera{onPause: func() {}}
 	src, err := rtspsrc.New(rtspsrc.Config{
 		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(),
 		Transport:  transport,
@@ -29,15 +33,20 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (camera, error) {
 		VideoTrack: c.VideoTrack,
 		Stall:      c.Stall.Std(),
 		UserAgent:  userAgent,
+		OnBlock:    func() { cam.onPause() },
 		Logger:     log,
 	})
 	if err != nil {
-		return camera{}, err
+		return nil, err
 	}
-	return camera{src}, nil
+	cam.src = src
+	return cam, nil
 }
 
-func (c camera) Open(ctx context.Context) (publisher.SourceSession, error) {
+// OnPause implements publisher.Pausing.
+func (c *camera) OnPause(f func()) { c.onPause = f }
+
+func (c *camera) Open(ctx context.Context) (publisher.SourceSession, error) {
 	s, err := c.src.Open(ctx)
 	if err != nil {
 		return nil, err

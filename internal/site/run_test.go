@@ -33,6 +33,12 @@ func runSite(t *testing.T, server *whiptest.Server, cameras ...Camera) *running 
 		}
 		cfg.Cameras = append(cfg.Cameras, c)
 	}
+	return runConfig(t, cfg)
+}
+
+// runConfig runs a site that was put together in code.
+func runConfig(t *testing.T, cfg Config) *running {
+	t.Helper()
 	if err := cfg.Complete(Sources{}); err != nil {
 		t.Fatal(err)
 	}
@@ -167,9 +173,8 @@ func TestSitePublishesAllThatCanBe(t *testing.T) {
 		}
 	}
 	for _, cam := range []*camsim.Camera{withOpus, withPCMU, withAAC, unlocked} {
-		if n := cam.Stats().Readers; n != 0 {
-			t.Errorf("%s: %d RTSP sessions were left open", cam.URL(), n)
-		}
+		// The camera answers TEARDOWN before it has forgotten the session.
+		sessions[0].WaitFor(t, cam.URL()+" to have no reader", func() bool { return cam.Stats().Readers == 0 })
 	}
 }
 
@@ -305,5 +310,19 @@ func TestNewTellsEveryBadCamera(t *testing.T) {
 	_, err := New(&cfg, "test", slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "camera a:") || !strings.Contains(err.Error(), "camera b:") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestServerThatRefusesOurKey(t *testing.T) {
+	server := whiptest.NewServer(t, whiptest.Config{Token: "another one"})
+	cam := startCamera(t, camsim.Config{})
+	cfg := Default()
+	cfg.LiveKit = LiveKit{URL: "ws://" + closedPort(t), APIKey: secret.New("key"), APISecret: secret.New("a secret that is long enough for signing"),
+		Room: "r", Via: ViaServer, WHIPURL: server.URL()}
+	cfg.Cameras = []Camera{aCamera("gate", cam.URL())}
+	r := runConfig(t, cfg)
+	st := r.wait("gate", "a reason", in(publisher.Reconnecting))
+	if !strings.Contains(st.Reason, "401") || !strings.Contains(st.Hint, "API key and secret") {
+		t.Errorf("reason %q, hint %q", st.Reason, st.Hint)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -30,6 +31,9 @@ type target struct {
 	name  string // for people
 	audio map[string][]string
 	find  func(context.Context) (address, error)
+	// refusedHint is what a person can do about a 401; "" leaves that to the
+	// WHIP client, which knows of tokens only.
+	refusedHint string
 
 	media whip.Config // everything but Endpoint and Token
 
@@ -68,6 +72,7 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 		t.find = func(context.Context) (address, error) { return at, nil }
 	case ViaServer:
 		t.name = "LiveKit server, room " + c.Room
+		t.refusedHint = "livekit-server does not accept a token made with this API key and secret: check both"
 		endpoint := cfg.LiveKit.WHIPURL
 		if endpoint == "" {
 			var err error
@@ -120,8 +125,7 @@ func (t *target) Publish(ctx context.Context, offers []publisher.Offer, onKeyFra
 	}
 	s, err := client.Publish(ctx, tracksOf(offers))
 	if err != nil {
-		t.refused(err)
-		return nil, err
+		return nil, t.refused(err)
 	}
 	return &session{Session: s, tracks: len(offers)}, nil
 }
@@ -140,15 +144,32 @@ func (t *target) address(ctx context.Context) (address, error) {
 }
 
 // refused forgets an endpoint that says it does not know us: somebody may have
-// deleted the ingress, or the far end its memory of it.
-func (t *target) refused(err error) {
+// deleted the ingress, or the far end its memory of it. It returns the error
+// with a better hint where we know more than the WHIP client.
+func (t *target) refused(err error) error {
 	var e *whip.Error
-	if errors.As(err, &e) && e.Status >= 400 && e.Status < 500 {
-		t.mu.Lock()
-		t.known = nil
-		t.mu.Unlock()
+	if !errors.As(err, &e) || e.Status < 400 || e.Status >= 500 {
+		return err
 	}
+	t.mu.Lock()
+	t.known = nil
+	t.mu.Unlock()
+	if e.Status == http.StatusUnauthorized && t.refusedHint != "" {
+		return hintedError{err, t.refusedHint}
+	}
+	return err
 }
+
+// hintedError is an error with another hint than its own.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e hintedError) Unwrap() error { return e.error }
+
+// Hint says what a person can do.
+func (e hintedError) Hint() string { return e.hint }
 
 func tracksOf(offers []publisher.Offer) []whip.Track {
 	tracks := make([]whip.Track, len(offers))

@@ -71,7 +71,8 @@ func (s *Server) servePost(w http.ResponseWriter, req Request) {
 		return
 	}
 	s.mu.Lock()
-	path := fmt.Sprintf("/whip/%s/WH_%d", StreamKey, len(s.sessions)+1)
+	s.made++
+	path := fmt.Sprintf("/whip/%s/WH_%d", StreamKey, s.made)
 	s.mu.Unlock()
 	session, err := newSession(s, path, req.Body)
 	if err != nil {

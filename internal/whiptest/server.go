@@ -90,6 +90,7 @@ type Server struct {
 	mu       sync.Mutex
 	requests []Request
 	sessions []*Session
+	made     int           // sessions begun: numbers their paths
 	changed  chan struct{} // closed and replaced when something arrives
 }
 
