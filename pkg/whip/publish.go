@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -44,12 +45,12 @@ func (c *Client) Publish(ctx context.Context, tracks []Track) (*Session, error) 
 
 // newSession opens the socket and makes the connection's parts.
 func (c *Client) newSession(plan []offeredTrack) (*Session, error) {
-	mux, err := openMux(c.cfg, pionLogs{c.log}.NewLogger("ice"))
+	mux, socks, err := openMux(c.cfg, pionLogs{c.log}.NewLogger("ice"))
 	if err != nil {
 		return nil, &Error{Op: "ICE", Err: err, hint: "check this machine's network interfaces and the configured UDP ports"}
 	}
 	s := &Session{
-		client: c, log: c.log, mux: mux, cname: newStreamID(),
+		client: c, log: c.log, mux: mux, sockets: socks, cname: newStreamID(),
 		stop: make(chan struct{}), done: make(chan struct{}), finished: make(chan struct{}),
 	}
 	for i, t := range plan {
@@ -169,7 +170,7 @@ func (s *Session) connect(ctx context.Context, offer, answer string) error {
 	var cause error
 	select {
 	case <-s.states.connected:
-		return nil
+		return s.secured(ctx, timeout.C)
 	case <-ctx.Done():
 		return &Error{Op: "ICE", URL: s.client.Endpoint(), Err: ctx.Err()}
 	case <-s.states.lost:
@@ -183,4 +184,27 @@ func (s *Session) connect(ctx context.Context, offer, answer string) error {
 				"the SDP, and see the server's log"}
 	}
 	return s.iceError(offer, answer, cause)
+}
+
+// secured waits until the keys are in use. The connection counts as connected a
+// moment before that, and drops without an error what is written until then:
+// that would be the first key frame. Only RTCP tells, by failing.
+func (s *Session) secured(ctx context.Context, timeout <-chan time.Time) error {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: s.tracks[0].ssrc}})
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return &Error{Op: "DTLS", URL: s.client.Endpoint(), Err: ctx.Err()}
+		case <-s.states.lost:
+			return s.states.reason(s)
+		case <-timeout:
+			return &Error{Op: "DTLS", URL: s.client.Endpoint(), Err: err}
+		}
+	}
 }
