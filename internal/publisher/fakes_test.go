@@ -212,6 +212,7 @@ type fakeSession struct {
 	lost       sync.Once
 	err        error
 	closed     atomic.Int32
+	flushes    atomic.Int32
 
 	mu   sync.Mutex
 	sent map[int][]sentPacket
@@ -238,6 +239,8 @@ func (s *fakeSession) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	s.sent[track] = append(s.sent[track], p)
 	return nil
 }
+
+func (s *fakeSession) Flush() { s.flushes.Add(1) }
 
 func (s *fakeSession) packets(track int) []sentPacket {
 	s.mu.Lock()

@@ -43,6 +43,15 @@ type Source interface {
 	Open(ctx context.Context) (SourceSession, error)
 }
 
+// Pausing is a Source that tells when it has handed over all that has arrived
+// and is about to wait for more. Packets that have gathered then leave at once;
+// without it they leave at the end of their access unit, or a moment later.
+type Pausing interface {
+	// OnPause is called before the first Open. Its argument may be called by
+	// several goroutines at once, and is quick.
+	OnPause(f func())
+}
+
 // Handler takes one packet of the track with the given ID. It is called from
 // the source's reading goroutine (never two at once for one track) and must not
 // keep the packet. arrived is the local time of the read.
@@ -96,6 +105,9 @@ type TargetSession interface {
 	// WriteRTP sends one packet; SSRC and payload type are the session's.
 	// Neither header nor payload is kept.
 	WriteRTP(track int, h *rtp.Header, payload []byte) error
+	// Flush sends what WriteRTP may have gathered. It may be called by several
+	// goroutines at once and is cheap when there is nothing.
+	Flush()
 	Stats() TargetStats
 	// Done is closed when the session is lost; Err tells why.
 	Done() <-chan struct{}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/repack"
@@ -75,7 +76,8 @@ type Publisher struct {
 	logged  repeats
 
 	sent      counters
-	keyFrames chan struct{} // capacity 1: somebody wants a key frame
+	flusher   atomic.Pointer[flusher] // nil: no session connected
+	keyFrames chan struct{}           // capacity 1: somebody wants a key frame
 }
 
 // New checks the configuration; it does no I/O.
@@ -106,7 +108,20 @@ func New(cfg Config) (*Publisher, error) {
 	}
 	p.status.Name = cfg.Name
 	p.status.Target = cfg.Target.String()
+	if s, ok := cfg.Source.(Pausing); ok {
+		s.OnPause(p.flush)
+	}
 	return p, nil
+}
+
+// flusher is the connected session, for the packet path.
+type flusher struct{ session TargetSession }
+
+// flush is called by the camera's reader when it is about to wait.
+func (p *Publisher) flush() {
+	if f := p.flusher.Load(); f != nil {
+		f.session.Flush()
+	}
 }
 
 // Name is the camera's name.
@@ -116,13 +131,15 @@ func (p *Publisher) Name() string { return p.cfg.Name }
 // TEARDOWN) within about closeTimeout and returns. Nothing that goes wrong on
 // the way ends it.
 func (p *Publisher) Run(ctx context.Context) {
-	stop := context.AfterFunc(ctx, func() { p.update(func() { p.ending = true }) })
+	end := func() { p.update(func() { p.ending = true }) }
+	stop := context.AfterFunc(ctx, end)
 	defer stop()
 	var wg sync.WaitGroup
 	for _, loop := range []func(context.Context){p.runCamera, p.runTarget, p.runKeyFrames, p.runSampler} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Wait()
+	end() // the one above may not have had its turn yet
 }
 
 // update changes the shared state, works out the camera's state anew and wakes

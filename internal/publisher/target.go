@@ -90,6 +90,7 @@ func (p *Publisher) targetSession(ctx context.Context, feeds []*feed) (stable bo
 // and again a second later: a terminating LiveKit Ingress loses the first one
 // while it binds its own tracks.
 func (p *Publisher) connect(session TargetSession, feeds []*feed) {
+	p.flusher.Store(&flusher{session})
 	for i, f := range feeds {
 		codec := session.Codec(i)
 		f.out.Store(&outlet{session: session, track: i,
@@ -112,6 +113,7 @@ func (p *Publisher) disconnect(session TargetSession, feeds []*feed) {
 	for _, f := range feeds {
 		f.out.Store(nil)
 	}
+	p.flusher.Store(nil)
 	last := session.Stats()
 	p.update(func() {
 		p.target.phase = phaseWaiting

@@ -56,6 +56,7 @@ func (s *Session) handleRTCP(t *localTrack, p rtcp.Packet, now time.Time, scratc
 	case *rtcp.TransportLayerNack:
 		if p.MediaSSRC == t.ssrc {
 			scratch = t.answerNack(p.Nacks, scratch)
+			s.sockets.flush()
 		}
 	case *rtcp.ReceiverReport:
 		s.noteReports(t, p.Reports, now)

@@ -26,12 +26,13 @@ const closeWait = 1500 * time.Millisecond
 // Session is a connected WHIP session. Its tracks are numbered as they were given
 // to Publish.
 type Session struct {
-	client *Client
-	log    *slog.Logger
-	pc     *webrtc.PeerConnection
-	mux    ice.UDPMux
-	tracks []*localTrack
-	cname  string
+	client  *Client
+	log     *slog.Logger
+	pc      *webrtc.PeerConnection
+	mux     ice.UDPMux
+	sockets sockets
+	tracks  []*localTrack
+	cname   string
 
 	// Set while the session is made, constant afterwards.
 	url        *url.URL // of the WHIP session; nil until there is one
@@ -63,6 +64,10 @@ func (s *Session) ICEServers() []ICEServer { return append([]ICEServer(nil), s.i
 // padding; its SSRC and payload type are filled in. Neither header nor payload is
 // kept. A packet that the network refuses is lost without an error, as on any
 // network; an error means that the session is over.
+//
+// Video packets without the marker wait for the next one, so that a frame leaves in
+// one system call: until the marker, or Flush, or for a millisecond. Audio does not
+// wait, and on systems that cannot send so, nothing does.
 func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	if s.ended.Load() {
 		<-s.done
@@ -71,8 +76,17 @@ func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	if track < 0 || track >= len(s.tracks) {
 		return fmt.Errorf("no track %d in a session of %d", track, len(s.tracks))
 	}
-	return s.tracks[track].write(h, payload)
+	t := s.tracks[track]
+	err := t.write(h, payload)
+	if h.Marker || t.kind == Audio {
+		s.sockets.flush()
+	}
+	return err
 }
+
+// Flush sends what WriteRTP has gathered. Call it, from any goroutine, when no more
+// packets are at hand; it costs next to nothing when nothing has gathered.
+func (s *Session) Flush() { s.sockets.flush() }
 
 // Done is closed when the session is over, for whatever reason: Close, silence of
 // the server for Timeouts.Disconnect, or an end at the server's side. Call Close

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/batchudp"
 )
 
 // Each session has a UDP socket of its own. One for all sessions looks tempting
@@ -55,33 +57,47 @@ func udpAddrs(ips []netip.Addr, port int) []net.Addr {
 	return out
 }
 
-// openMux opens the socket or sockets of a session.
-func openMux(cfg Config, logger logging.LeveledLogger) (ice.UDPMux, error) {
+// sockets are a session's own. Its packets leave by one of them.
+type sockets []*batchudp.Conn
+
+// flush sends what has gathered.
+func (s sockets) flush() {
+	for _, c := range s {
+		c.Flush()
+	}
+}
+
+// openMux opens the socket or sockets of a session. Closing the mux closes them.
+func openMux(cfg Config, logger logging.LeveledLogger) (ice.UDPMux, sockets, error) {
 	rules := network{interfaces: cfg.Interfaces, loopback: cfg.Loopback}
 	ips := rules.addresses()
 	if len(ips) == 0 {
-		return nil, errors.New("this machine has no network address to send from")
+		return nil, nil, errors.New("this machine has no network address to send from")
 	}
 	if len(cfg.Interfaces) == 0 {
 		conn, err := listenUDP(nil, cfg.UDPPorts)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logger, UDPConn: conn})
-		return &sessionMux{UDPMuxDefault: mux, network: rules}, nil
+		batch := batchudp.New(conn)
+		mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logger, UDPConn: batch})
+		return &sessionMux{UDPMuxDefault: mux, network: rules}, sockets{batch}, nil
 	}
 	var muxes []ice.UDPMux
+	var all sockets
 	for _, ip := range ips {
 		conn, err := listenUDP(&ip, cfg.UDPPorts)
 		if err != nil {
 			for _, m := range muxes {
 				_ = m.Close()
 			}
-			return nil, err
+			return nil, nil, err
 		}
-		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logger, UDPConn: conn}))
+		batch := batchudp.New(conn)
+		all = append(all, batch)
+		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logger, UDPConn: batch}))
 	}
-	return ice.NewMultiUDPMuxDefault(muxes...), nil
+	return ice.NewMultiUDPMuxDefault(muxes...), all, nil
 }
 
 // listenUDP takes a free port of the range, beginning anywhere in it so that
