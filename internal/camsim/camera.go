@@ -8,13 +8,10 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
-	"net"
 	"net/url"
 	"sync"
 
-	"github.com/bluenviron/gortsplib/v5"
-	"github.com/bluenviron/gortsplib/v5/pkg/auth"
-
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
 )
 
@@ -57,6 +54,8 @@ type Config struct {
 	// The NAL units are shared with other cameras and must not be changed.
 	OnAccessUnit func(nalus [][]byte)
 
+	Seed uint64 // of the chance by which UDP datagrams are lost or reordered (Faults.Raw)
+
 	Faults Faults
 }
 
@@ -69,8 +68,21 @@ type Camera struct {
 
 	mu   sync.Mutex
 	addr string
-	run  *run  // nil while stopped
-	past Stats // of the runs before
+	run  machine // nil while stopped
+	past Stats   // of the runs before
+
+	reboots  context.CancelFunc // ends the reboots
+	rebooter sync.WaitGroup
+}
+
+// machine is a camera between switching on and switching off: a server of the
+// RTSP library, or one of ours.
+type machine interface {
+	address() string
+	freeze(on bool)
+	keyFrame()
+	stats() Stats
+	close()
 }
 
 // Start starts a camera. It answers as soon as Start returns.
@@ -103,6 +115,11 @@ func Start(cfg Config) (*Camera, error) {
 	if err := c.Restart(); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.reboots = cancel
+	if cfg.Faults.RebootAfter > 0 {
+		c.rebooter.Go(func() { c.reboot(ctx) })
+	}
 	return c, nil
 }
 
@@ -130,6 +147,13 @@ func (c *Camera) URL() string {
 // Stop switches the camera off: connections break, the port is closed. It waits
 // for the camera's goroutines.
 func (c *Camera) Stop() {
+	c.reboots()
+	c.rebooter.Wait()
+	c.pause()
+}
+
+// pause is Stop without an end to reboots.
+func (c *Camera) pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stop()
@@ -151,12 +175,16 @@ func (c *Camera) Restart() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stop()
-	r, err := c.start()
+	start := c.start
+	if c.cfg.Faults.isRaw() {
+		start = c.startRaw
+	}
+	r, err := start()
 	if err != nil {
 		return fmt.Errorf("simulated camera: %w", err)
 	}
 	c.run = r
-	c.addr = r.server.NetListener().Addr().String()
+	c.addr = r.address()
 	return nil
 }
 
@@ -166,7 +194,7 @@ func (c *Camera) Freeze(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.run != nil {
-		c.run.player.Freeze(on)
+		c.run.freeze(on)
 	}
 }
 
@@ -175,7 +203,7 @@ func (c *Camera) KeyFrame() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.run != nil {
-		c.run.player.KeyFrame()
+		c.run.keyFrame()
 	}
 }
 
@@ -186,6 +214,9 @@ type Stats struct {
 	Readers          int    // sessions that play at the moment
 	KeyFrameRequests uint64 // PLI and FIR received
 	Overruns         uint64 // packets that a slow reader did not get
+
+	// Dialog counts what was said; only for cameras with Faults.Raw.
+	Dialog rawserver.Counts
 }
 
 // Stats may be called at any time.
@@ -198,78 +229,12 @@ func (c *Camera) Stats() Stats {
 func (c *Camera) stats() Stats {
 	s := c.past
 	if c.run != nil {
-		s.Stats = s.Add(c.run.player.Stats())
-		s.Readers = int(c.run.readers.Load())
-		s.KeyFrameRequests += c.run.asks.Load()
-		s.Overruns += c.run.lost.Load()
+		now := c.run.stats()
+		s.Stats = s.Add(now.Stats)
+		s.Readers = now.Readers
+		s.KeyFrameRequests += now.KeyFrameRequests
+		s.Overruns += now.Overruns
+		s.Dialog = s.Dialog.Plus(now.Dialog)
 	}
 	return s
-}
-
-// start brings up a server, its stream and the player that feeds it.
-func (c *Camera) start() (*run, error) {
-	r := &run{camera: c, playing: map[*gortsplib.ServerSession]bool{}}
-	if err := c.listen(r); err != nil {
-		return nil, err
-	}
-	r.describe()
-	if err := r.stream.Initialize(); err != nil {
-		r.server.Close()
-		return nil, fmt.Errorf("describe the stream: %w", err)
-	}
-	r.player = reel.NewPlayer(c.script(), r.sink())
-	ctx, cancel := context.WithCancel(context.Background())
-	r.cancel = cancel
-	r.done.Go(func() { r.player.Run(ctx) })
-	close(r.ready)
-	return r, nil
-}
-
-func (c *Camera) script() reel.Script {
-	s := reel.Script{
-		Film:      c.film,
-		Track:     c.track,
-		FromStart: c.cfg.FromStart,
-		FreezeAt:  c.cfg.Faults.MuteAfter,
-		DropEvery: c.cfg.Faults.DropEvery,
-		ZeroStart: c.cfg.Faults.ZeroStart,
-	}
-	if c.cfg.Faults.SilentAudio {
-		s.Track = nil
-	}
-	return s
-}
-
-// listen starts the RTSP server, with a pair of UDP ports unless the camera has
-// none.
-func (c *Camera) listen(r *run) error {
-	r.ready = make(chan struct{})
-	r.server = &gortsplib.Server{
-		Handler:        handler{r},
-		RTSPAddress:    c.addr,
-		WriteQueueSize: 2048, // several key frames of 1080p
-		Listen:         c.open,
-	}
-	if c.cfg.Faults.DigestSHA256 {
-		r.server.AuthMethods = []auth.VerifyMethod{auth.VerifyMethodDigestSHA256}
-	} else {
-		r.server.AuthMethods = []auth.VerifyMethod{auth.VerifyMethodDigestMD5}
-	}
-	host, _, err := net.SplitHostPort(c.addr)
-	if err != nil {
-		return err
-	}
-	if c.cfg.Transport != TCPOnly {
-		pair, err := listenPair(host)
-		if err != nil {
-			return err
-		}
-		defer pair.release()
-		r.server.UDPRTPAddress, r.server.UDPRTCPAddress = pair.addresses()
-		r.server.ListenPacket = pair.take
-	}
-	if err := r.server.Start(); err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	return nil
 }

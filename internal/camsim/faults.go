@@ -3,9 +3,11 @@ package camsim
 import (
 	"bytes"
 	"strings"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
 )
 
@@ -35,9 +37,42 @@ type Faults struct {
 	LoneFU        bool // FU-A with both S and E set
 	DropEvery     int  // every n-th video packet is lost
 	ZeroStart     bool // sequence numbers and timestamps start at 0 after every start
+	AudioJitter   bool // audio timestamps are off by up to three quarters of a packet
+	Filler        bool // filler data after every picture
+	SEIUnits      bool // access units of SEI alone between pictures
+	TwoPPS        bool // two picture parameter sets in use; needs a Baseline clip
+	NoIDR         bool // no IDR picture
+	PadIDR        int  // IDR pictures of this many bytes; not with a Baseline clip
+	Jumbo         bool // packets of up to 60,000 bytes; only with Raw, over TCP
+
+	// The camera goes off once, so long after somebody has begun to play it, and
+	// stays off for a while.
+	RebootAfter, RebootFor time.Duration
 
 	// HonourPLI is a virtue: PLI and FIR are answered with an IDR. Few cameras do.
 	HonourPLI bool
+
+	// Raw are faults that the RTSP library's server cannot have. With any of them
+	// the camera runs on a server of our own.
+	Raw rawserver.Faults
+}
+
+func (f Faults) isRaw() bool { return f.Raw != rawserver.Faults{} || f.Jumbo }
+
+// raw are all the faults of a camera on our own server that are its own to make.
+func (f Faults) raw() rawserver.Faults {
+	r := f.Raw
+	r.SHA256 = r.SHA256 || f.DigestSHA256
+	r.OneSession = r.OneSession || f.OneSession
+	r.NoSprop = r.NoSprop || f.NoSprop
+	r.ModeZero = r.ModeZero || f.ModeZero
+	r.DoubleScheme = r.DoubleScheme || f.DoubleScheme
+	r.DoubleName = r.DoubleName || f.BrokenSDP
+	r.BadConnection = r.BadConnection || f.BrokenSDP
+	if r.ProfileLevelID == "" {
+		r.ProfileLevelID = f.ProfileLevelID
+	}
+	return r
 }
 
 func (f Faults) shape(mtu int) reel.Shape {
@@ -50,6 +85,12 @@ func (f Faults) shape(mtu int) reel.Shape {
 		LoneFU:       f.LoneFU,
 		MarkerOnSets: f.MarkerOnSPS,
 		NoMarker:     f.NoMarker,
+		Filler:       f.Filler,
+		SEIUnits:     f.SEIUnits,
+		TwoPPS:       f.TwoPPS,
+		NoIDR:        f.NoIDR,
+		PadIDR:       f.PadIDR,
+		Jumbo:        f.Jumbo,
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 	"github.com/pion/rtp"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
 )
 
 // personality returns the configuration of the one with that name.
@@ -31,18 +33,36 @@ func personality(t *testing.T, name string) Config {
 func TestPersonalitiesStart(t *testing.T) {
 	names := map[string]bool{}
 	for _, p := range Personalities() {
-		if names[p.Name] || p.About == "" {
+		if names[p.Name] || p.What == "" || p.Expect == "" {
 			t.Errorf("%q: the name is taken, or nothing is said about it", p.Name)
 		}
 		names[p.Name] = true
-		c, err := Start(p.Config)
+		c, err := StartPersonality(p.Name, TimeScale(0.1))
 		if err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 			continue
 		}
+		if tracks := c.Tracks(); tracks[0].Kind != "video" || tracks[0].Width == 0 || tracks[0].ClockRate == 0 {
+			t.Errorf("%s: %+v", p.Name, tracks)
+		}
 		c.Stop()
 	}
+	for _, name := range fromTheField {
+		if !names[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if _, err := StartPersonality("flawless"); err == nil || !strings.Contains(err.Error(), `"flawless"`) {
+		t.Errorf("a personality that does not exist: %v", err)
+	}
 }
+
+// fromTheField are the kinds that there must be.
+var fromTheField = strings.Fields(`plain sha256-only qop-auth stale-nonce odd-password bad-content-base control-zoo
+	broken-sdp no-sprop oob-only lying-plid mode0-fua jumbo-nal udp-blackhole udp-lossy junk-bytes stale-live555
+	mute-keepalive short-timeout zombie one-session night-reboot ts-reset ts-hours-off clock-step ssrc-per-gop
+	marker-on-sps no-marker marker-on-sei annexb-in-rtp sei-flood b-frames intra-refresh long-gop monster-idr
+	res-switch multi-slice multi-pps aac-16k pcmu opus-jitter backchannel-first rtsps-selfsigned hevc-main narrow-uplink`)
 
 // packets plays a camera until n video packets have come.
 func packets(t *testing.T, c *Camera, n int) (*reader, []*rtp.Packet) {
@@ -90,8 +110,8 @@ func TestPacketFaults(t *testing.T) {
 			for _, p := range ps {
 				kinds[p.Payload[0]&0x1f]++
 			}
-			if kinds[6] < 30 || kinds[9] < 30 {
-				return fmt.Errorf("%d SEI, %d delimiters", kinds[6], kinds[9])
+			if kinds[6] < 25 || kinds[9] < 25 || kinds[12] < 25 {
+				return fmt.Errorf("%d SEI, %d delimiters, %d filler", kinds[6], kinds[9], kinds[12])
 			}
 			return nil
 		},
@@ -166,8 +186,9 @@ func TestWhatCamerasSayOfThemselves(t *testing.T) {
 		"lying-plid":       {has: "profile-level-id=420029; sprop-parameter-sets=Z0"},
 		"mode0-fua":        {has: "packetization-mode=0", lacks: "mode=1"},
 		"bad-content-base": {has: "Content-Base: rtsp://rtsp://127.0.0.1"},
-		"broken-sdp":       {has: "\ns=first\ns=", lacks: "IN IP4 0.0.0.0\nt="},
+		"broken-sdp":       {has: "\ns=Camera\ns=RTSP Session\nc=IN c=IN"},
 		"sha256-only":      {has: "algorithm=\"SHA-256\"", lacks: "MD5"},
+		"qop-auth":         {has: "qop=\"auth\""},
 		"wrong-password":   {has: "401"},
 		"hevc":             {has: "H265/90000"},
 	} {
@@ -230,7 +251,9 @@ func TestAudio(t *testing.T) {
 }
 
 func TestBadConfig(t *testing.T) {
-	for _, cfg := range []Config{{Clip: "8k"}, {Audio: "mp3"}, {MTU: 40}, {MTU: 1500}, {Addr: "nowhere"}, {Addr: "127.0.0.1:99999"}} {
+	for _, cfg := range []Config{{Clip: "8k"}, {Audio: "mp3"}, {MTU: 40}, {MTU: 1500}, {Addr: "nowhere"}, {Addr: "127.0.0.1:99999"},
+		{Clip: "360p-main+8k"}, {Clip: "360p-main+h265"}, {Clip: "360p-main", Faults: Faults{TwoPPS: true}},
+		raw(rawserver.Faults{SubClip: "8k"}), raw(rawserver.Faults{SecondClip: "8k"})} {
 		c, err := Start(cfg)
 		if err == nil {
 			c.Stop()

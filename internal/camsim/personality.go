@@ -1,52 +1,127 @@
 package camsim
 
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
+)
+
+// Plays is what is expected of most cameras.
+const Plays = "plays"
+
 // Personality is a kind of camera that exists in the field, by the name under
 // which tests and the demo speak of it.
 type Personality struct {
-	Name   string
-	About  string // what is odd about it, in one sentence
-	Config Config // without address and path
+	Name string
+	What string // what is odd about it, in one sentence
+
+	// Expect is Plays, or a fragment of the sentence that says why there is no
+	// picture, or why it goes away.
+	Expect string
+
+	// Transport is what the reader must be set to for the oddity to show: "udp",
+	// or "" for whatever it prefers.
+	Transport string
+
+	Config Config // without address
+}
+
+// Override changes a personality's configuration before it starts.
+type Override func(*Config)
+
+// TimeScale multiplies all times after which a camera does something, so that
+// tests need not wait. Session timeouts are told in whole seconds, at least one.
+func TimeScale(factor float64) Override {
+	return func(c *Config) {
+		f := &c.Faults
+		for _, d := range []*time.Duration{
+			&f.RebootAfter, &f.RebootFor, &f.Raw.Timeout, &f.Raw.OldMedia, &f.Raw.TimestampReset,
+		} {
+			*d = time.Duration(float64(*d) * factor)
+		}
+		if f.Raw.Timeout > 0 {
+			f.Raw.Timeout = max(f.Raw.Timeout.Round(time.Second), time.Second)
+		}
+	}
+}
+
+// Running is a personality at work.
+type Running struct {
+	*Camera
+	Personality Personality
+}
+
+// StartPersonality starts the camera of that name.
+func StartPersonality(name string, overrides ...Override) (*Running, error) {
+	all := Personalities()
+	i := slices.IndexFunc(all, func(p Personality) bool { return p.Name == name })
+	if i < 0 {
+		return nil, fmt.Errorf("simulated camera: no personality is called %q", name)
+	}
+	return all[i].Start(overrides...)
+}
+
+// Start starts a camera of this kind.
+func (p Personality) Start(overrides ...Override) (*Running, error) {
+	for _, change := range overrides {
+		change(&p.Config)
+	}
+	c, err := Start(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	return &Running{Camera: c, Personality: p}, nil
+}
+
+// Credentials are what the camera's reader is to use; "" if there is no password.
+func (r *Running) Credentials() (username, password string) {
+	return r.Personality.Config.Username, r.Personality.Config.Password
+}
+
+// SubURL is the address of the camera's second, smaller stream; "" if it has none.
+func (r *Running) SubURL() string {
+	if r.Personality.Config.Faults.Raw.SubClip == "" {
+		return ""
+	}
+	u, err := url.Parse(r.URL())
+	if err != nil {
+		return ""
+	}
+	u.Path = rawserver.SubPath
+	return u.String()
+}
+
+// Track is one of the tracks that a reader should find at URL.
+type Track struct {
+	Kind          string // "video" or "audio"
+	Codec         string // encoding name as in SDP: "H264", "H265", "opus", "PCMA", "PCMU", "MPEG4-GENERIC"
+	ClockRate     int
+	Width, Height int // of video, at the start
+}
+
+// Tracks are what a reader should find: the right one of several videos, and the
+// sound.
+func (r *Running) Tracks() []Track {
+	v := r.film.Video
+	out := []Track{{Kind: "video", Codec: v.Codec, ClockRate: reel.VideoClock, Width: v.Width, Height: v.Height}}
+	if t := r.track; t != nil {
+		codec := map[string]string{"opus": "opus", "pcma": "PCMA", "pcmu": "PCMU", "aac": "MPEG4-GENERIC"}[t.Sound.Name]
+		out = append(out, Track{Kind: "audio", Codec: codec, ClockRate: t.Sound.ClockRate})
+	}
+	return out
 }
 
 // Personalities lists all kinds. Clips, passwords and everything else in their
 // configuration may be changed by whoever starts one.
 func Personalities() []Personality {
-	return []Personality{
-		{"plain", "Baseline over TCP and UDP, without a password", Config{}},
-		{"digest", "asks for a password, Digest with MD5", Config{Username: "viewer", Password: "secret"}},
-		{"sha256-only", "asks for Digest with SHA-256 and nothing else",
-			Config{Username: "viewer", Password: "secret", Faults: Faults{DigestSHA256: true}}},
-		{"odd-password", "has a password full of URL syntax", Config{Username: "viewer", Password: "p@:/#%?& w"}},
-		{"wrong-password", "refuses every password", Config{Faults: Faults{WrongPassword: true}}},
-		{"bad-content-base", "doubles the scheme in Content-Base", Config{Faults: Faults{DoubleScheme: true}}},
-		{"broken-sdp", "sends two s= lines and a malformed c=", Config{Faults: Faults{BrokenSDP: true}}},
-		{"no-sprop", "sends parameter sets in band only", Config{Faults: Faults{NoSprop: true}}},
-		{"oob-only", "sends parameter sets in the SDP only", Config{Faults: Faults{OutOfBandOnly: true}}},
-		{"lying-plid", "claims Baseline 4.1 and sends Main",
-			Config{Clip: "360p-main", Faults: Faults{ProfileLevelID: "420029"}}},
-		{"mode0-fua", "declares packetization mode 0 and sends FU-A", Config{Faults: Faults{ModeZero: true}}},
-		{"tcp-only", "has no UDP ports", Config{Transport: TCPOnly}},
-		{"udp-only", "refuses interleaved media", Config{Transport: UDPOnly}},
-		{"rtsps-selfsigned", "speaks TLS with a certificate of its own making", Config{TLS: true}},
-		{"lossy", "loses one video packet in a hundred", Config{Faults: Faults{DropEvery: 100}}},
-		{"zombie", "answers, and falls silent after 4 s", Config{Faults: Faults{MuteAfter: 100}}},
-		{"one-session", "serves one reader at a time", Config{Faults: Faults{OneSession: true}}},
-		{"ts-reset", "starts every timeline at zero", Config{Faults: Faults{ZeroStart: true}}},
-		{"marker-on-sps", "sets the marker on parameter sets too", Config{Faults: Faults{MarkerOnSPS: true}}},
-		{"marker-on-sei", "sets the marker on SEI too", Config{Faults: Faults{SEI: true, MarkerOnSPS: true}}},
-		{"no-marker", "never sets the marker", Config{Faults: Faults{NoMarker: true}}},
-		{"annexb-in-rtp", "puts start codes into RTP payloads", Config{Faults: Faults{AnnexB: true}}},
-		{"lone-fua", "sends whole NAL units as one FU-A with S and E", Config{Faults: Faults{LoneFU: true}}},
-		{"sei-flood", "sends a delimiter and SEI with every picture", Config{Faults: Faults{AUD: true, SEI: true}}},
-		{"b-frames", "sends B pictures", Config{Clip: "360p-bframes"}},
-		{"long-gop", "sends an IDR every 12 s, and none when asked", Config{Clip: "360p-longgop"}},
-		{"pli", "sends an IDR every 12 s, and when asked", Config{Clip: "360p-longgop", Faults: Faults{HonourPLI: true}}},
-		{"multi-slice", "sends four slices a picture", Config{Clip: "360p-slices"}},
-		{"pcma", "has G.711 A-law beside the video", Config{Audio: "pcma"}},
-		{"pcmu", "has G.711 mu-law beside the video", Config{Audio: "pcmu"}},
-		{"opus", "has Opus beside the video", Config{Audio: "opus"}},
-		{"aac-16k", "has AAC beside the video", Config{Audio: "aac"}},
-		{"silent-audio", "announces audio and sends none", Config{Audio: "pcma", Faults: Faults{SilentAudio: true}}},
-		{"hevc", "sends H.265 and nothing else", Config{Clip: "h265"}},
+	all := slices.Concat(atTheDoor(), describing(), conversing(), packing(), numbering(), encoding(), offering())
+	for i := range all {
+		all[i].Expect = cmp.Or(all[i].Expect, Plays)
 	}
+	return all
 }

@@ -35,6 +35,21 @@ type run struct {
 	playing map[*gortsplib.ServerSession]bool
 }
 
+func (r *run) address() string { return r.server.NetListener().Addr().String() }
+
+func (r *run) freeze(on bool) { r.player.Freeze(on) }
+
+func (r *run) keyFrame() { r.player.KeyFrame() }
+
+func (r *run) stats() Stats {
+	return Stats{
+		Stats:            r.player.Stats(),
+		Readers:          int(r.readers.Load()),
+		KeyFrameRequests: r.asks.Load(),
+		Overruns:         r.lost.Load(),
+	}
+}
+
 func (r *run) close() {
 	r.cancel()
 	r.done.Wait()

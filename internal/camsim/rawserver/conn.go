@@ -114,9 +114,9 @@ func (c *conn) answer(req *request) *response {
 	if c.door != nil && (inSession || req.method != "OPTIONS") {
 		if challenge := c.door.admit(req); challenge != "" {
 			if strings.Contains(challenge, "stale=true") {
-				c.srv.count.stale.Add(1)
+				c.srv.tally(func(c *Counts) { c.Stale++ })
 			} else {
-				c.srv.count.unauthorized.Add(1)
+				c.srv.tally(func(c *Counts) { c.Unauthorized++ })
 			}
 			return reply(401, "WWW-Authenticate: "+challenge)
 		}
@@ -138,7 +138,7 @@ func (c *conn) answer(req *request) *response {
 		c.session.alive(AliveByRequest)
 		return c.session.play(req)
 	case "TEARDOWN":
-		c.srv.count.teardowns.Add(1)
+		c.srv.tally(func(c *Counts) { c.Teardowns++ })
 		if c.session == nil {
 			return reply(454)
 		}
@@ -156,13 +156,13 @@ func (c *conn) keepAlive(req *request) *response {
 	if c.session == nil || !c.session.isPlaying() {
 		return reply(200, public)
 	}
-	c.srv.count.keepAlives.Add(1)
+	c.srv.tally(func(c *Counts) { c.KeepAlives++ })
 	c.session.alive(AliveByRequest)
 	if req.method == "GET_PARAMETER" {
 		c.session.alive(AliveByGetParameter)
 	}
 	if f.RenewStream && req.method == "SET_PARAMETER" && strings.Contains(strings.ToLower(req.body), "renew-stream: yes") {
-		c.srv.count.asks.Add(1)
+		c.srv.tally(func(c *Counts) { c.KeyFrameRequests++ })
 		c.session.keyFrame()
 		return reply(200)
 	}
@@ -176,7 +176,7 @@ func (c *conn) keepAlive(req *request) *response {
 }
 
 func (c *conn) describe(req *request) *response {
-	c.srv.count.describes.Add(1)
+	c.srv.tally(func(c *Counts) { c.Describes++ })
 	medias, ok := c.srv.streams[req.path()]
 	if !ok {
 		return reply(404)

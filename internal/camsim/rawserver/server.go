@@ -33,14 +33,19 @@ type Config struct {
 	Faults Faults
 }
 
-// Stats count what happened since the server's start.
+// Stats tell what the server has sent and heard since its start.
 type Stats struct {
 	reel.Stats
-	Sessions         int    // that play at the moment
-	Opened           uint64 // sessions
+	Sessions int // that play at the moment
+	Counts   Counts
+}
+
+// Counts are numbers of what was asked and answered.
+type Counts struct {
+	Sessions         uint64 // opened by a SETUP
 	Describes        uint64
 	Teardowns        uint64
-	KeepAlives       uint64 // OPTIONS, GET_PARAMETER, SET_PARAMETER in a session
+	KeepAlives       uint64 // OPTIONS, GET_PARAMETER and SET_PARAMETER while a session plays
 	Reports          uint64 // receiver reports
 	KeyFrameRequests uint64 // PLI, FIR, Renew-Stream
 	Stale            uint64 // 401 with stale=true
@@ -48,6 +53,17 @@ type Stats struct {
 	Refused          uint64 // 453
 	TimedOut         uint64 // sessions without a sign of life
 	Impaired         uint64 // datagrams lost, moved or sent twice on purpose
+}
+
+// Plus returns the sums.
+func (c Counts) Plus(o Counts) Counts {
+	return Counts{
+		Sessions: c.Sessions + o.Sessions, Describes: c.Describes + o.Describes, Teardowns: c.Teardowns + o.Teardowns,
+		KeepAlives: c.KeepAlives + o.KeepAlives, Reports: c.Reports + o.Reports,
+		KeyFrameRequests: c.KeyFrameRequests + o.KeyFrameRequests, Stale: c.Stale + o.Stale,
+		Unauthorized: c.Unauthorized + o.Unauthorized, Refused: c.Refused + o.Refused,
+		TimedOut: c.TimedOut + o.TimedOut, Impaired: c.Impaired + o.Impaired,
+	}
 }
 
 // Server is one simulated camera.
@@ -61,9 +77,9 @@ type Server struct {
 	wg     sync.WaitGroup
 
 	frozen atomic.Bool
-	count  struct {
-		opened, describes, teardowns, keepAlives, reports, asks, stale, unauthorized, refused, timedOut, impaired atomic.Uint64
-	}
+
+	countMu sync.Mutex
+	counts  Counts
 
 	mu       sync.Mutex
 	conns    map[*conn]bool
@@ -149,13 +165,9 @@ func (s *Server) eachPlayer(f func(*reel.Player)) {
 
 // Stats may be called at any time.
 func (s *Server) Stats() Stats {
-	c := &s.count
-	st := Stats{
-		Opened: c.opened.Load(), Describes: c.describes.Load(), Teardowns: c.teardowns.Load(),
-		KeepAlives: c.keepAlives.Load(), Reports: c.reports.Load(), KeyFrameRequests: c.asks.Load(),
-		Stale: c.stale.Load(), Unauthorized: c.unauthorized.Load(), Refused: c.refused.Load(),
-		TimedOut: c.timedOut.Load(), Impaired: c.impaired.Load(),
-	}
+	s.countMu.Lock()
+	st := Stats{Counts: s.counts}
+	s.countMu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Stats = s.past
@@ -169,6 +181,13 @@ func (s *Server) Stats() Stats {
 		}
 	}
 	return st
+}
+
+// tally counts something.
+func (s *Server) tally(add func(c *Counts)) {
+	s.countMu.Lock()
+	defer s.countMu.Unlock()
+	add(&s.counts)
 }
 
 func (s *Server) accept() {
@@ -214,7 +233,7 @@ func (s *Server) reap() {
 		s.mu.Lock()
 		for ss := range s.sessions {
 			if ss.idle() > s.timeout() && ss.expire() {
-				s.count.timedOut.Add(1)
+				s.tally(func(c *Counts) { c.TimedOut++ })
 			}
 		}
 		s.mu.Unlock()
@@ -226,11 +245,11 @@ func (s *Server) admit(ss *session) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.Faults.OneSession && len(s.sessions) > 0 {
-		s.count.refused.Add(1)
+		s.tally(func(c *Counts) { c.Refused++ })
 		return errors.New("there is a session already")
 	}
 	s.sessions[ss] = true
-	s.count.opened.Add(1)
+	s.tally(func(c *Counts) { c.Sessions++ })
 	return nil
 }
 

@@ -258,10 +258,10 @@ func (ss *session) onRTCP(b []byte) {
 	for _, p := range packets {
 		switch p.(type) {
 		case *rtcp.ReceiverReport:
-			ss.srv.count.reports.Add(1)
+			ss.srv.tally(func(c *Counts) { c.Reports++ })
 			ss.alive(AliveByReport)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-			ss.srv.count.asks.Add(1)
+			ss.srv.tally(func(c *Counts) { c.KeyFrameRequests++ })
 			if ss.srv.cfg.HonourPLI {
 				ss.keyFrame()
 			}

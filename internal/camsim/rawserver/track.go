@@ -132,7 +132,7 @@ func (t *track) sendUDP(b []byte) error {
 	}
 	datagrams, touched := t.impaired.pass(b)
 	if touched {
-		t.session.srv.count.impaired.Add(1)
+		t.session.srv.tally(func(c *Counts) { c.Impaired++ })
 	}
 	for _, d := range datagrams {
 		if _, err := t.rtp.WriteTo(d, t.to); err != nil {

@@ -1,0 +1,104 @@
+package camsim
+
+import (
+	"testing"
+
+	"github.com/bluenviron/gortsplib/v5"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
+)
+
+// TestRawCamera holds a camera on our own server to what all cameras can do.
+func TestRawCamera(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"tcp": {Audio: "opus", Faults: Faults{HonourPLI: true, Raw: rawserver.Faults{PlainAVP: false, ZeroRTPInfo: true}}},
+		"tls": {Audio: "aac", TLS: true, Faults: Faults{HonourPLI: true, Raw: rawserver.Faults{ZeroRTPInfo: true}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent tape
+			cfg.OnAccessUnit = sent.record
+			c := start(t, cfg)
+			r := read(t, c, gortsplib.ProtocolTCP)
+			wait(t, "access units", func() bool { return r.unitCount() >= 110 && r.audioCount() >= 50 })
+			if s := c.Stats(); s.Readers != 1 || s.AccessUnits < 110 || s.Errors > 0 || s.Dialog.Sessions != 1 {
+				t.Errorf("%+v", s)
+			}
+			r.client.Close()
+			wait(t, "the reader has left", func() bool { return c.Stats().Readers == 0 })
+			if s := c.Stats(); s.Dialog.Teardowns != 1 || s.AccessUnits < 110 {
+				t.Errorf("%+v", s)
+			}
+			sent.mu.Lock()
+			defer sent.mu.Unlock()
+			for i, unit := range r.units {
+				if !equalUnits(sent.units[i], unit) {
+					t.Fatalf("access unit %d differs from the one sent", i)
+				}
+			}
+			checkLine(t, "video", r.video, 3600)
+		})
+	}
+}
+
+func TestRawCameraOverUDP(t *testing.T) {
+	c := start(t, Config{Audio: "pcmu", Transport: UDPOnly, Faults: Faults{Raw: rawserver.Faults{ZeroRTPInfo: true}}})
+	r := read(t, c, gortsplib.ProtocolUDP)
+	wait(t, "access units", func() bool { return r.unitCount() >= 50 && r.audioCount() >= 50 })
+	r.client.Close()
+	checkLine(t, "video", r.video, 3600)
+	if s := c.Stats(); s.Dialog.Impaired != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestRawCameraControls freezes, restarts and asks for a key frame.
+func TestRawCameraControls(t *testing.T) {
+	c := start(t, Config{FromStart: true, Faults: Faults{Raw: rawserver.Faults{ZeroRTPInfo: true}}})
+	r := read(t, c, gortsplib.ProtocolTCP)
+	wait(t, "media", func() bool { return r.unitCount() > 3 })
+	keys := c.Stats().KeyFrames
+	c.KeyFrame()
+	wait(t, "a key frame", func() bool { return c.Stats().KeyFrames > keys })
+	if at := c.Stats().AccessUnits; at > 45 {
+		t.Errorf("the key frame came after %d access units, when it was due", at)
+	}
+	c.Freeze(true)
+	before := c.Stats().AccessUnits
+	other := read(t, c, gortsplib.ProtocolTCP)
+	wait(t, "a second reader", func() bool { return c.Stats().Readers == 2 })
+	if after := c.Stats().AccessUnits; after > before+1 || other.unitCount() > 0 {
+		t.Errorf("sent %d access units while frozen", after-before)
+	}
+	c.Freeze(false)
+	wait(t, "media again", func() bool { return other.unitCount() > 3 })
+	address := c.URL()
+	if err := c.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.client.Wait(); err == nil || c.URL() != address {
+		t.Errorf("%v, %s", err, c.URL())
+	}
+	if after := c.Stats().AccessUnits; after < before {
+		t.Errorf("%d access units after the restart, %d before", after, before)
+	}
+}
+
+func TestSubStream(t *testing.T) {
+	c, err := StartPersonality("hevc-main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	r, err := tryRead(c.SubURL(), gortsplib.ProtocolTCP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.client.Close)
+	wait(t, "H.264 of the second stream", func() bool { return r.unitCount() > 3 })
+	if got := c.Tracks(); len(got) != 1 || got[0].Codec != "H265" {
+		t.Errorf("%+v", got)
+	}
+	if user, password := c.Credentials(); user+password != "" {
+		t.Errorf("credentials %q, %q", user, password)
+	}
+}
