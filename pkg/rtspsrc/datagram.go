@@ -181,6 +181,9 @@ func (in *datagramInlet) settle(pkt *rtp.Packet) (arrived time.Time, ok bool) {
 	}
 	g.open = false
 	in.numbers[g.pt]++
+	if in.peer == nil { // the order does not know of this packet
+		in.order.source(pkt.SSRC, g.seq).next = g.seq + 1
+	}
 	in.peer = g.from
 	pkt.SequenceNumber = g.seq
 	if g.whole != nil {

@@ -99,3 +99,47 @@ func TestStalled(t *testing.T) {
 		}
 	}
 }
+
+func TestReportIsReplaced(t *testing.T) {
+	listen := func() *datagramInlet {
+		in, err := listenPacket("udp4", "127.0.0.1:0", nil, 1<<16, false, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { in.Close() })
+		return in
+	}
+	ours, camera := listen(), listen()
+	l := &link{}
+	l.rtpSocket.Store(&datagramInlet{ordered: true})
+	l.rtcpSocket.Store(ours)
+	r := newReceiver(l, &description.Media{}, Track{ClockRate: 90000}, time.Now())
+	r.adopt(l)
+	feed(r, 7, 10, 12) // one lost
+
+	report := func(ssrc uint32) {
+		t.Helper()
+		b, err := (&rtcp.ReceiverReport{SSRC: 1, Reports: []rtcp.ReceptionReport{{SSRC: ssrc, LastSequenceNumber: 2}}}).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := ours.WriteTo(b, camera.LocalAddr()); n != len(b) || err != nil {
+			t.Fatalf("%d %v", n, err)
+		}
+	}
+	report(99) // of a format that is not used
+	report(7)
+	buf := make([]byte, 1500)
+	n, _, err := camera.ReadFrom(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkts, err := rtcp.Unmarshal(buf[:n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	rr, ok := pkts[0].(*rtcp.ReceiverReport)
+	if !ok || rr.SSRC != r.ssrc || rr.Reports[0].TotalLost != 1 || rr.Reports[0].LastSequenceNumber != 12 {
+		t.Errorf("%+v", pkts[0])
+	}
+}

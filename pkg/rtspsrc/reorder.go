@@ -95,8 +95,8 @@ func (r *reorderer) push(b []byte, from *net.UDPAddr, arrived time.Time) bool {
 		o.held++
 		return false
 	case behind <= reorderWindow:
-		r.late.Add(1)
 		if o.late++; o.late < lateRun {
+			r.late.Add(1)
 			return false
 		}
 	}

@@ -28,6 +28,11 @@ type script struct {
 	bytewise bool
 	// deaf reads nothing after PLAY.
 	deaf bool
+	// inject is sent once, among the video.
+	inject string
+	// datagrams, if set, sends the video over UDP in place of stream: it is called
+	// after PLAY with a function that sends to the client's RTP port.
+	datagrams func(send func([]byte))
 
 	host string
 	ln   net.Listener
@@ -36,7 +41,9 @@ type script struct {
 	stopped chan struct{}
 
 	mu       sync.Mutex
-	requests []string // whole requests
+	requests []string // whole requests, and our answers to the camera's
+	udp      *net.UDPConn
+	port     string // the client's for RTP
 }
 
 func startScript(tb testing.TB, s *script) *script {
@@ -46,6 +53,11 @@ func startScript(tb testing.TB, s *script) *script {
 		tb.Fatal(err)
 	}
 	s.ln, s.host, s.stopped = ln, ln.Addr().String(), make(chan struct{})
+	if s.datagrams != nil {
+		if s.udp, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	var conns sync.Map
 	s.wg.Go(func() {
 		for {
@@ -68,6 +80,9 @@ func startScript(tb testing.TB, s *script) *script {
 			return true
 		})
 		s.wg.Wait()
+		if s.udp != nil {
+			s.udp.Close()
+		}
 	})
 	return s
 }
@@ -137,6 +152,12 @@ func (s *script) serve(c net.Conn) {
 		s.mu.Lock()
 		s.requests = append(s.requests, req)
 		s.mu.Unlock()
+		if strings.HasPrefix(method, "RTSP/") {
+			continue
+		}
+		if _, v, ok := strings.Cut(req, "client_port="); ok && method == "SETUP" {
+			s.port, _, _ = strings.Cut(v, "-")
+		}
 		answer := s.raw
 		if answer == "" {
 			answer = usual[method]
@@ -148,17 +169,29 @@ func (s *script) serve(c net.Conn) {
 		if answer == "" {
 			return
 		}
-		answer = strings.NewReplacer("%CSEQ%", cseq, "%HOST%", s.host).Replace(answer)
+		answer = strings.NewReplacer("%CSEQ%", cseq, "%HOST%", s.host, "%PORT%", s.port).Replace(answer)
 		if err := s.write(c, []byte(answer)); err != nil {
 			return
 		}
 		if method == "PLAY" && strings.HasPrefix(answer, "RTSP/1.0 200") {
+			if s.udp != nil {
+				s.datagrams(s.send)
+				continue
+			}
 			s.wg.Go(func() { s.stream(c) })
 			if s.deaf {
 				<-s.stopped
 				return
 			}
 		}
+	}
+}
+
+// send sends a datagram to the client's RTP port.
+func (s *script) send(b []byte) {
+	to, err := net.ResolveUDPAddr("udp4", "127.0.0.1:"+s.port)
+	if err == nil {
+		_, _ = s.udp.WriteToUDP(b, to)
 	}
 }
 
@@ -189,6 +222,9 @@ func (s *script) stream(c net.Conn) {
 			return
 		}
 		var out []byte
+		if seq == 7 {
+			out = append(out, strings.ReplaceAll(s.inject, "%HOST%", s.host)...)
+		}
 		if seq%10 == 5 {
 			out = append(out, frame(9, []byte("unknown channel"))...)
 			out = append(out, frame(0, []byte{0x80, 50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2})...) // unknown payload type
