@@ -167,6 +167,8 @@ type fakeTarget struct {
 	offers   [][]Offer
 	sessions []*fakeSession
 	tries    atomic.Int32
+
+	closeTakes time.Duration
 }
 
 func (t *fakeTarget) String() string { return "a target" }
@@ -180,7 +182,7 @@ func (t *fakeTarget) Publish(ctx context.Context, offers []Offer, onKeyFrame fun
 	if t.err != nil {
 		return nil, t.err
 	}
-	s := &fakeSession{offers: offers, done: make(chan struct{}), onKeyFrame: onKeyFrame, began: time.Now()}
+	s := &fakeSession{offers: offers, done: make(chan struct{}), onKeyFrame: onKeyFrame, began: time.Now(), closeTakes: t.closeTakes}
 	t.offers = append(t.offers, offers)
 	t.sessions = append(t.sessions, s)
 	return s, nil
@@ -212,6 +214,7 @@ type fakeSession struct {
 	lost       sync.Once
 	err        error
 	closed     atomic.Int32
+	closeTakes time.Duration
 	flushes    atomic.Int32
 
 	mu   sync.Mutex
@@ -254,6 +257,7 @@ func (s *fakeSession) lose(err error) {
 
 func (s *fakeSession) Close(ctx context.Context) error {
 	s.closed.Add(1)
+	time.Sleep(s.closeTakes)
 	if ctx.Err() != nil {
 		return errors.New("closed with an ended context")
 	}

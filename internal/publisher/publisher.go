@@ -76,6 +76,7 @@ type Publisher struct {
 	logged  repeats
 
 	sent      counters
+	closing   sync.WaitGroup          // lost sessions that are being ended
 	flusher   atomic.Pointer[flusher] // nil: no session connected
 	keyFrames chan struct{}           // capacity 1: somebody wants a key frame
 }

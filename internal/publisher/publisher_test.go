@@ -419,3 +419,20 @@ func TestLossAsksForAKeyFrameAtOnce(t *testing.T) {
 		checkLine(t, target.all()[0].packets(0))
 	})
 }
+
+func TestDeadFarEndDoesNotDelayTheNextSession(t *testing.T) {
+	cam, target := videoOnly(), &fakeTarget{closeTakes: 3 * time.Second}
+	bubble(t, cam, target, nil, func(t *testing.T, p *Publisher) {
+		after(20 * time.Second)
+		target.all()[0].lose(errors.New("ICE disconnected"))
+		after(10 * time.Millisecond)
+		if s := p.Status(); s.State == Live && len(target.all()) == 1 || s.State == Publishing {
+			t.Errorf("state %s (%s) right after the loss", s.State, s.Reason)
+		}
+		after(1500 * time.Millisecond)
+		wantState(t, p, Live)
+		if n := len(target.all()); n != 2 {
+			t.Errorf("%d sessions 1.5 s after the loss, want 2", n)
+		}
+	})
+}

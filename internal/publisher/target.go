@@ -10,6 +10,7 @@ import (
 
 // runTarget makes a session whenever the camera flows, and keeps it.
 func (p *Publisher) runTarget(ctx context.Context) {
+	defer p.closing.Wait()
 	pace := newBackoff()
 	for {
 		feeds := p.awaitCamera(ctx)
@@ -77,9 +78,8 @@ func (p *Publisher) targetSession(ctx context.Context, feeds []*feed) (stable bo
 	}
 	connected := time.Now()
 	p.connect(session, feeds)
-	defer p.disconnect(session, feeds)
-
 	reason, err := p.keep(ctx, session, feeds, offers)
+	p.disconnect(session, feeds, err)
 	if err == nil && reason != "" {
 		p.log.Info("session ended", "reason", reason)
 	}
@@ -108,8 +108,9 @@ func (p *Publisher) connect(session TargetSession, feeds []*feed) {
 }
 
 // disconnect takes the packets out of the session and ends it at the far end,
-// also when the publisher itself is ending.
-func (p *Publisher) disconnect(session TargetSession, feeds []*feed) {
+// also when the publisher itself is ending. For a session that was lost it does
+// not wait: the far end may be gone, and its silence must not delay the next.
+func (p *Publisher) disconnect(session TargetSession, feeds []*feed, lost error) {
 	for _, f := range feeds {
 		f.out.Store(nil)
 	}
@@ -117,16 +118,27 @@ func (p *Publisher) disconnect(session TargetSession, feeds []*feed) {
 	last := session.Stats()
 	p.update(func() {
 		p.target.phase = phaseWaiting
+		if lost != nil {
+			f := faultOf(lost)
+			p.target.fault = &f
+		}
 		p.session = nil
 		p.status.SessionSince = time.Time{}
 		p.status.Path = ""
 		p.sample.ended(last)
 	})
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	if err := session.Close(ctx); err != nil {
-		p.log.Debug("close session", "err", err)
+	end := func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		if err := session.Close(ctx); err != nil {
+			p.log.Debug("close session", "err", err)
+		}
 	}
+	if lost == nil {
+		end()
+		return
+	}
+	p.closing.Go(end)
 }
 
 // keep stays with a connected session until it is lost (an error), or until
