@@ -1,25 +1,33 @@
 package whip
 
 import (
+	"context"
+	"errors"
 	"testing"
-
-	"github.com/pion/rtp"
-
-	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
+	"time"
 )
 
-// TestFirstPacketIsSent: the library drops, without an error, what is written
-// between "connected" and the moment that the keys are in use.
-func TestFirstPacketIsSent(t *testing.T) {
-	for _, passive := range []bool{false, true} {
-		server := whiptest.NewServer(t, whiptest.Config{PassiveDTLS: passive})
-		for range 20 {
-			s := publish(t, server, Config{}, videoTrack)
-			track := s.tracks[0]
-			n, err := track.writer.WriteRTP(&rtp.Header{Version: 2, SSRC: track.ssrc, PayloadType: 96}, []byte{0x65})
-			if err != nil || n == 0 {
-				t.Fatalf("passive %v: %d bytes of the first packet were sent: %v", passive, n, err)
-			}
-		}
+// TestConnectedIsNotEnough: the library says "connected" a moment before the keys
+// are in use, and drops without an error what is written until then.
+func TestConnectedIsNotEnough(t *testing.T) {
+	c, err := New(Config{Endpoint: "http://127.0.0.1/whip"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := planTracks([]Track{videoTrack})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.newSession(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.tearDown(t.Context())
+	s.states.connect()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var e *Error
+	if err := s.connect(ctx, "", ""); !errors.As(err, &e) || e.Op != "DTLS" {
+		t.Errorf("a session without keys was handed out: %v", err)
 	}
 }
