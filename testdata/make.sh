@@ -61,7 +61,7 @@ video() {
 	360p-main) film yard YARD 1 4 "$1.264" $(h264 main 450 50) ;;
 	360p-high) film dock DOCK 1 4 "$1.264" $(h264 high 450 50) ;;
 	720p-main) film field FIELD 2 4 "$1.264" $(h264 main 1200 50) ;;
-	1080p-high) film city CITY 3 4 "$1.264" $(h264 high 2200 50) ;;
+	1080p-high) film city CITY 3 4 "$1.264" $(h264 high 1400 50) ;;
 	# Four slices a picture.
 	360p-slices) film field SLICES 1 4 "$1.264" $(h264 main 300 50 0 slices=4) ;;
 	# Two B pictures between others, to which nothing refers.
