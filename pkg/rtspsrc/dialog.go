@@ -49,6 +49,9 @@ func (l *link) onRequest(req *base.Request) {
 	if a.keepAlive {
 		return
 	}
+	if a.method == base.Setup && l.multicast() {
+		l.askMulticast(req)
+	}
 	_, l.authSent = req.Header["Authorization"]
 	w := l.wire.Load()
 	switch {
@@ -116,6 +119,9 @@ func (l *link) onResponse(res *base.Response) {
 func (l *link) onSetup(res *base.Response) {
 	tcp := l.proto == gortsplib.ProtocolTCP
 	cleanTransport(res.Header, tcp)
+	if l.multicast() {
+		l.joinMulticast(res)
+	}
 	w := l.wire.Load()
 	if !tcp || w == nil || w.frames == nil {
 		return

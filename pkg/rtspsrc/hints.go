@@ -41,6 +41,11 @@ func (l *link) fail(op string, err error) *Error {
 		l.explainStatus(e, d)
 		return e
 	}
+	if errors.As(err, new(liberrors.ErrClientTransportHeaderInvalidDelivery)) && l.multicast() {
+		e.Err, e.slow = l.joinFailure(err), true
+		e.hint = "No multicast from this camera: switch multicast on in the camera, or set the transport to auto."
+		return e
+	}
 	if end, ok := l.summoned(err); ok {
 		e.Err = end
 		return e
@@ -168,7 +173,7 @@ func (l *link) explainCause(e *Error) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
 		e.Err = fmt.Errorf("the camera closed the connection: %w", err)
 		e.hint = "The camera closed the connection: it may be restarting, or have more viewers than it can serve."
-		if w := l.wire.Load(); w != nil && len(w.firstBytes()) == 0 {
+		if w := l.wire.Load(); w == nil || len(w.firstBytes()) == 0 {
 			e.hint = "The camera closes the connection without a word: check the port, whether it wants rtsps://, and whether it has too many viewers."
 		}
 		if e.Op == "tls" {

@@ -35,8 +35,9 @@ type link struct {
 	desc  *description.Session
 	sdp   sdpFacts
 
-	makeshift bool // proto is only for this session
-	refused   bool // its refusal was counted; under the source's mutex
+	joinErr   error // why a multicast group was not joined; under the dialog's mutex
+	makeshift bool  // proto is only for this session
+	refused   bool  // its refusal was counted; under the source's mutex
 
 	unusable  atomic.Uint64 // packets that gortsplib could not use
 	closeOnce sync.Once
@@ -53,7 +54,7 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 		Tunnel:       s.tunnel,
 		ReadTimeout:  s.cfg.RequestTimeout,
 		WriteTimeout: s.cfg.RequestTimeout,
-		Protocol:     &l.proto,
+		Protocol:     l.clientProtocol(),
 		UserAgent:    s.cfg.UserAgent,
 		// Many cameras name no ports, or send from others than they name.
 		AnyPortEnable: true,
@@ -122,6 +123,15 @@ func (l *link) lay(c net.Conn) net.Conn {
 func (l *link) connect(ctx context.Context, network, addr string) (*inlet, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.src.cfg.DialTimeout)
 	defer cancel()
+	if l.inlet.Load() != nil {
+		// Some servers answer a tunnel's GET before they are ready for its POST.
+		t := time.NewTimer(tunnelPause)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
 	c, err := l.src.cfg.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, &stepError{"dial", err}

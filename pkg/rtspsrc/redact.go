@@ -8,7 +8,7 @@ import (
 const blank = "xxx"
 
 var (
-	userInfoRe = regexp.MustCompile(`(?i)(rtsps?://)[^/?#\s]*@`)
+	userInfoRe = regexp.MustCompile(`(?i)((?:rtsps?|rtsp\+(?:https?|wss?))://)[^/?#\s]*@`)
 	// Some recorders want the password in the path or query:
 	// "/user=admin_password=x_channel=1", "?loginuse=admin&loginpas=x".
 	secretKeyRe = regexp.MustCompile(`(?i)(pass|passwd|password|pwd|psw|loginpas|token|secret|auth|key|sig|signature|session|sid|credentials?)=`)

@@ -112,6 +112,13 @@ func (s *script) last(method string) (request string) {
 	return request
 }
 
+// set changes the answer to a method.
+func (s *script) set(method, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[method] = []string{answer}
+}
+
 const okAnswer = "RTSP/1.0 200 OK\r\nCSeq: %CSEQ%\r\n\r\n"
 
 // usual is what a camera without quirks answers.
@@ -161,10 +168,12 @@ func (s *script) serve(c net.Conn) {
 		answer := s.raw
 		if answer == "" {
 			answer = usual[method]
+			s.mu.Lock()
 			if list, ok := s.answers[method]; ok {
 				answer = list[min(turn[method], len(list)-1)]
 				turn[method]++
 			}
+			s.mu.Unlock()
 		}
 		if answer == "" {
 			return

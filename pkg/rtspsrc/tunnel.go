@@ -3,10 +3,14 @@ package rtspsrc
 import (
 	"net"
 	"strings"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 )
+
+// tunnelPause is the time between the two connections of an HTTP tunnel.
+const tunnelPause = 50 * time.Millisecond
 
 // tunnels are the schemes that lead through a camera's web server, and what is
 // spoken inside: with TLS below everything, rtsps.
