@@ -30,7 +30,7 @@ race: gcc ## Run the same tests under the race detector; needs a C compiler
 
 e2e: ## Run the tests against real servers and a browser (minutes; the first time builds the servers)
 	./test/setup.sh
-	cd test && go test -tags e2e -count=1 -timeout 15m ./...
+	cd test && go test -tags e2e -count=1 -timeout 15m -v ./...
 
 e2e-full: ## Run the long tests against real servers too (run by hand)
 	./test/setup.sh
