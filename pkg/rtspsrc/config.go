@@ -86,8 +86,10 @@ type Config struct {
 
 	// VideoTrack chooses among several video tracks: a number counts them from 0
 	// in the camera's order, anything else is looked for in each track's title and
-	// control URL. Empty: H.264 before anything else, then the largest picture.
+	// control URL. Empty: VideoCodec before anything else, then the largest picture.
 	VideoTrack string
+	// VideoCodec is the codec that the video must have: H264, the default, or H265.
+	VideoCodec string
 
 	// Stall is how long the video may send nothing before the session ends with
 	// ErrStalled; the first packet may take twice as long. Default 5 s, negative:
@@ -128,6 +130,9 @@ type Config struct {
 
 // withDefaults returns c with every optional field set.
 func (c Config) withDefaults() Config {
+	if c.VideoCodec == "" {
+		c.VideoCodec = H264
+	}
 	if c.Stall == 0 {
 		c.Stall = 5 * time.Second
 	}

@@ -30,6 +30,11 @@
 // what was left out), a Content-Base that is no URL is not used, a Transport or
 // Session header is read as it was meant. What is not broken is not touched.
 //
+// Between the camera and the parser, broken message heads are repaired, and junk
+// and frames that nobody asked for are left out and counted in [Stats]. A camera's
+// own requests are answered; one of them, REDIRECT, ends the session with
+// [ErrRedirected], and the next Open goes where it points.
+//
 // Keep-alives are no proof of life: a camera that answers them but sends no video
 // for [Config.Stall] ends the session with [ErrStalled].
 //
@@ -40,7 +45,14 @@
 // by [Error.Slow] that trying again is useless until somebody has acted. A wrong
 // password is such a case, and cameras lock accounts.
 //
+// [Error.RetryAfter] grows while the same password is refused again and again.
+//
 // # Packets and goroutines
+//
+// Over UDP and multicast, packets come in the order of their sequence numbers. One
+// that is missing holds up those after it for [Config.ReorderDelay] at most; then
+// they go on, and the gap in the numbers tells the handler what was lost where.
+// Over TCP nothing is held up.
 //
 // The handler runs on the goroutine that reads the socket: over TCP one for the
 // camera, over UDP one for each track. It must neither block nor call

@@ -16,8 +16,8 @@ var (
 	ErrStalled = errors.New("no video packet arrives")
 	// ErrNoVideo: the description has no video track.
 	ErrNoVideo = errors.New("the stream has no video track")
-	// ErrCodec: there is video, but not H.264.
-	ErrCodec = errors.New("the video is not H.264")
+	// ErrCodec: there is video, but not of the codec that Config.VideoCodec asks for.
+	ErrCodec = errors.New("the video has another codec")
 	// ErrNotRTSP: whatever answers on that port, it does not speak RTSP.
 	ErrNotRTSP = errors.New("the answer is not RTSP")
 	// ErrCertificate: the camera's certificate is not trusted, or not the pinned one.

@@ -139,7 +139,7 @@ func (l *link) explainCause(e *Error) {
 	case errors.Is(err, context.Canceled):
 	case errors.As(err, &codec):
 		e.slow = true
-		e.hint = codecHint(codec.codec)
+		e.hint = codecHint(codec.codec, codec.want)
 	case errors.Is(err, ErrNoVideo):
 		e.slow = true
 		e.hint = "Nothing at this URL can be shown: check the path, and the video_track setting if there is one."
@@ -184,7 +184,10 @@ func (l *link) explainCause(e *Error) {
 	}
 }
 
-func codecHint(codec string) string {
+func codecHint(codec, want string) string {
+	if want == H265 {
+		return "Switch this stream to H.265 in the camera's video settings, or leave out the setting that asks for H.265."
+	}
 	switch codec {
 	case "H265":
 		return "The camera sends H.265: switch this stream to H.264 in the camera's video settings, or use the URL of its substream."

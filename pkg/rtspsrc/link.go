@@ -39,6 +39,9 @@ type link struct {
 	makeshift bool  // proto is only for this session
 	refused   bool  // its refusal was counted; under the source's mutex
 
+	ended  chan struct{} // closed when the client has ended, with endErr set
+	endErr error
+
 	unusable  atomic.Uint64 // packets that gortsplib could not use
 	closeOnce sync.Once
 
@@ -47,7 +50,7 @@ type link struct {
 
 // newLink prepares a connection to u; nothing is sent yet.
 func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*link, error) {
-	l := &link{src: s, url: u, proto: proto, foreign: foreign}
+	l := &link{src: s, url: u, proto: proto, foreign: foreign, ended: make(chan struct{})}
 	l.client = &gortsplib.Client{
 		Scheme:       u.Scheme,
 		Host:         s.dialHost(u),

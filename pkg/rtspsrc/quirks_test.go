@@ -218,6 +218,29 @@ func TestVideoTrack(t *testing.T) {
 	}
 }
 
+func TestVideoCodec(t *testing.T) {
+	sets := "sprop-vps=QAEMAf//AWAAAAMAsAAAAwAAAwB4rAk=; sprop-sps=QgEBAWAAAAMAsAAAAwAAAwB4oAPAgBDlja5JMvTcBAQEAg==; sprop-pps=RAHBcrRiQA=="
+	sdp := sdpHead + "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n" +
+		"m=video 0 RTP/AVP 97\r\na=rtpmap:97 H265/90000\r\na=fmtp:97 " + sets + "\r\na=control:trackID=1\r\n"
+	cam := startScript(t, &script{answers: map[string][]string{"DESCRIBE": {describeAnswer("", sdp)}}})
+	sess, err := newSource(t, rtspsrc.Config{URL: cam.URL(), VideoCodec: rtspsrc.H265}).Open(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sess.Close()
+	tr := sess.Tracks()[0]
+	if tr.Codec != "H265" || tr.ClockRate != 90000 || len(tr.ParameterSets) != 3 {
+		t.Errorf("%+v", tr)
+	}
+	e := refused(t, rtspsrc.Config{URL: cam.URL(), VideoCodec: rtspsrc.H265, VideoTrack: "0"})
+	if !errors.Is(e, rtspsrc.ErrCodec) || !e.Slow() || !strings.Contains(e.Error(), "not H.265 but H264") || !strings.Contains(e.Hint(), "to H.265") {
+		t.Errorf("%v (%s)", e, e.Hint())
+	}
+	if _, err := rtspsrc.New(rtspsrc.Config{URL: cam.URL(), VideoCodec: "AV1"}); err == nil {
+		t.Error("AV1 is taken")
+	}
+}
+
 func TestMulticastIsAskedFor(t *testing.T) {
 	cam := startScript(t, &script{})
 	e := refused(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.Multicast})

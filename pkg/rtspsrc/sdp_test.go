@@ -108,7 +108,7 @@ func chooseFrom(t *testing.T, res *base.Response) ([]Track, error) {
 	if err := desc.Unmarshal2(sd); err != nil {
 		t.Fatal(err)
 	}
-	tracks, _, err := choose(&desc, facts, "")
+	tracks, _, err := choose(&desc, facts, "", H264)
 	return tracks, err
 }
 
@@ -241,7 +241,7 @@ func FuzzCleanDescribe(f *testing.F) {
 		}
 		var desc description.Session
 		if desc.Unmarshal2(sd) == nil {
-			_, _, _ = choose(&desc, facts, "")
+			_, _, _ = choose(&desc, facts, "", H264)
 		}
 		if v, ok := res.Header["Session"]; ok {
 			var s headers.Session

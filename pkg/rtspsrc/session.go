@@ -29,6 +29,7 @@ type Session struct {
 	link       *link // nil while one transport is exchanged for another
 	cause      error // why the session ends, the first reason wins
 	played     bool
+	starting   bool // Play is at work and deals with links that end
 	ended      bool
 	cancelPlay context.CancelFunc
 	receivers  []*receiver
@@ -90,14 +91,20 @@ func (s *Session) end(cause error) {
 // another link in its place.
 func (s *Session) follow(l *link) {
 	defer s.work.Done()
-	err := l.client.Wait()
+	l.endErr = l.client.Wait()
+	close(l.ended)
 	s.mu.Lock()
-	current := s.link == l
+	current := s.link == l && !s.starting
 	s.mu.Unlock()
 	if current {
-		l.close()
-		s.finish(l.fail("receive", err))
+		s.finishWith(l)
 	}
+}
+
+// finishWith ends the session because its link has ended.
+func (s *Session) finishWith(l *link) {
+	l.close()
+	s.finish(l.fail("receive", l.endErr))
 }
 
 // finish makes the session's end known, once.

@@ -67,6 +67,9 @@ func New(cfg Config) (*Source, error) {
 	if pin != nil && cfg.TLS.Insecure {
 		return nil, bad(fmt.Errorf("tls.sha256 and tls.insecure exclude each other"), "Drop tls.insecure: the fingerprint alone is enough.")
 	}
+	if cfg.VideoCodec != H264 && cfg.VideoCodec != H265 {
+		return nil, bad(fmt.Errorf("unknown video codec %q", cfg.VideoCodec), "Use H264 or H265.")
+	}
 	if cfg.Transport < Auto || cfg.Transport > Multicast {
 		return nil, bad(fmt.Errorf("unknown transport %d", int(cfg.Transport)), "Use auto, tcp, udp or multicast.")
 	}
@@ -117,7 +120,7 @@ func (s *Source) open(ctx context.Context) (*Session, error) {
 		}
 		l.makeshift = true
 	}
-	tracks, ignored, err := choose(l.desc, l.sdp, s.cfg.VideoTrack)
+	tracks, ignored, err := choose(l.desc, l.sdp, s.cfg.VideoTrack, s.cfg.VideoCodec)
 	if err != nil {
 		e := l.fail("describe", err)
 		l.close()

@@ -3,6 +3,7 @@ package rtspsrc
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,9 +11,9 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// parameterSets finds the SPS and PPS of an H.264 track and the size of its
+// parameterSets finds the parameter sets of a video track and the size of its
 // picture. Its own fmtp comes first; some cameras write it under another track.
-func parameterSets(pt uint8, md *sdp.MediaDescription, everywhere []string) (sets [][]byte, pixels int) {
+func parameterSets(codec string, pt uint8, md *sdp.MediaDescription, everywhere []string) (sets [][]byte, pixels int) {
 	if md != nil {
 		for _, a := range md.Attributes {
 			if a.Key != "fmtp" {
@@ -22,23 +23,31 @@ func parameterSets(pt uint8, md *sdp.MediaDescription, everywhere []string) (set
 			if num != strconv.Itoa(int(pt)) {
 				continue
 			}
-			if sets, pixels = readSprop(params); sets != nil {
+			if sets, pixels = readSprop(codec, params); sets != nil {
 				return sets, pixels
 			}
 		}
 	}
 	for _, line := range everywhere {
 		_, params, _ := strings.Cut(strings.TrimPrefix(line, "a=fmtp:"), " ")
-		if sets, pixels = readSprop(params); sets != nil {
+		if sets, pixels = readSprop(codec, params); sets != nil {
 			return sets, pixels
 		}
 	}
 	return nil, 0
 }
 
-// readSprop reads the sprop-parameter-sets of an fmtp (RFC 6184 section 8.1). It
-// is a hint, so anything that does not parse counts as absent.
-func readSprop(params string) (sets [][]byte, pixels int) {
+// readSprop reads the parameter sets of an fmtp. They are a hint, so anything that
+// does not parse counts as absent.
+func readSprop(codec, params string) (sets [][]byte, pixels int) {
+	if codec == H265 {
+		return readSprop265(params), 0
+	}
+	return readSprop264(params)
+}
+
+// readSprop264 reads sprop-parameter-sets (RFC 6184 section 8.1).
+func readSprop264(params string) (sets [][]byte, pixels int) {
 	for param := range strings.SplitSeq(params, ";") {
 		key, value, ok := strings.Cut(strings.TrimSpace(param), "=")
 		if !ok || !strings.EqualFold(key, "sprop-parameter-sets") {
@@ -64,6 +73,29 @@ func readSprop(params string) (sets [][]byte, pixels int) {
 		}
 	}
 	return nil, 0
+}
+
+// readSprop265 reads sprop-vps, sprop-sps and sprop-pps (RFC 7798 section 7.1).
+func readSprop265(params string) [][]byte {
+	var sets [3][][]byte
+	for param := range strings.SplitSeq(params, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		if !strings.HasPrefix(strings.ToLower(key), "sprop-") {
+			continue
+		}
+		for b64 := range strings.SplitSeq(strings.Trim(value, `" `), ",") {
+			for _, nalu := range splitNALUs(decodeBase64(b64)) {
+				const vps, pps = 32, 34
+				if t := nalu[0] >> 1 & 0x3f; t >= vps && t <= pps {
+					sets[t-vps] = append(sets[t-vps], nalu)
+				}
+			}
+		}
+	}
+	if len(sets[1]) == 0 {
+		return nil
+	}
+	return slices.Concat(sets[0], sets[1], sets[2])
 }
 
 // decodeBase64 accepts padding or none; nil if it is not base64.

@@ -21,6 +21,20 @@ const (
 	Audio Kind = "audio"
 )
 
+// The video codecs that a session may have; see Config.VideoCodec.
+const (
+	H264 = "H264"
+	H265 = "H265"
+)
+
+// dotted returns a video codec's name as people write it.
+func dotted(codec string) string {
+	if codec == H265 {
+		return "H.265"
+	}
+	return "H.264"
+}
+
 // Track is one RTP stream of the camera.
 type Track struct {
 	// ID tells the tracks of a session apart.
@@ -36,8 +50,8 @@ type Track struct {
 	Channels int
 	// PayloadType of the packets.
 	PayloadType uint8
-	// ParameterSets are the SPS and PPS of the session description, without start
-	// codes: nil if there are none or they cannot be read. Those in the stream are
+	// ParameterSets are the SPS and PPS, for H.265 also the VPS, of the session
+	// description, without start codes: nil if there are none or they cannot be read. Those in the stream are
 	// to be preferred, cameras change their settings without changing these.
 	ParameterSets [][]byte
 }
@@ -56,15 +70,15 @@ type candidate struct {
 	pixels         int // 0 if unknown
 }
 
-// choose picks the tracks of a description. The error is an ErrNoVideo or ErrCodec.
-func choose(desc *description.Session, facts sdpFacts, want string) (tracks []Track, ignored []IgnoredTrack, err error) {
+// choose picks the tracks of a description: video of the given codec. The error is an ErrNoVideo or ErrCodec.
+func choose(desc *description.Session, facts sdpFacts, want, codec string) (tracks []Track, ignored []IgnoredTrack, err error) {
 	var videos, audios []candidate
 	for i, m := range desc.Medias {
 		var md *sdp.MediaDescription
 		if i < len(facts.medias) {
 			md = facts.medias[i]
 		}
-		c, reason := readMedia(i, m, md, facts)
+		c, reason := readMedia(i, m, md, facts, codec)
 		switch {
 		case reason != "":
 			ignored = append(ignored, IgnoredTrack{Kind: c.Kind, Codec: c.Codec, Reason: reason})
@@ -76,7 +90,7 @@ func choose(desc *description.Session, facts sdpFacts, want string) (tracks []Tr
 	}
 	ignored = append(ignored, facts.dropped...)
 
-	video, err := chooseVideo(videos, want)
+	video, err := chooseVideo(videos, want, codec)
 	if err != nil {
 		return nil, ignored, err
 	}
@@ -84,8 +98,8 @@ func choose(desc *description.Session, facts sdpFacts, want string) (tracks []Tr
 	for _, v := range videos {
 		if v.ID != video.ID {
 			reason := "another video track was chosen"
-			if v.Codec != "H264" {
-				reason = "only H.264 video is used"
+			if v.Codec != codec {
+				reason = "only " + dotted(codec) + " video is used"
 			}
 			ignored = append(ignored, IgnoredTrack{Kind: Video, Codec: v.Codec, Reason: reason})
 		}
@@ -96,8 +110,8 @@ func choose(desc *description.Session, facts sdpFacts, want string) (tracks []Tr
 	return tracks, ignored, nil
 }
 
-// chooseVideo applies Config.VideoTrack, or else prefers H.264 and large pictures.
-func chooseVideo(videos []candidate, want string) (candidate, error) {
+// chooseVideo applies Config.VideoTrack, or else prefers the codec and large pictures.
+func chooseVideo(videos []candidate, want, codec string) (candidate, error) {
 	if len(videos) == 0 {
 		return candidate{}, ErrNoVideo
 	}
@@ -117,16 +131,16 @@ func chooseVideo(videos []candidate, want string) (candidate, error) {
 		return candidate{}, fmt.Errorf("%w that fits video_track %q", ErrNoVideo, want)
 	}
 	best := slices.MaxFunc(pool, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(h264Rank(a), h264Rank(b)), cmp.Compare(a.pixels, b.pixels))
+		return cmp.Or(cmp.Compare(rank(a, codec), rank(b, codec)), cmp.Compare(a.pixels, b.pixels))
 	})
-	if best.Codec != "H264" {
-		return candidate{}, &codecError{codec: best.Codec}
+	if best.Codec != codec {
+		return candidate{}, &codecError{codec: best.Codec, want: codec}
 	}
 	return best, nil
 }
 
-func h264Rank(c candidate) int {
-	if c.Codec == "H264" {
+func rank(c candidate, codec string) int {
+	if c.Codec == codec {
 		return 1
 	}
 	return 0
@@ -137,13 +151,16 @@ func containsFold(s, sub string) bool {
 }
 
 // codecError is a camera whose video is in the wrong codec.
-type codecError struct{ codec string }
+type codecError struct{ codec, want string }
 
-func (e *codecError) Error() string { return ErrCodec.Error() + " but " + e.codec }
+func (e *codecError) Error() string {
+	return "the video is not " + dotted(e.want) + " but " + e.codec
+}
+
 func (e *codecError) Unwrap() error { return ErrCodec }
 
 // readMedia describes one media; a reason says why it cannot be used.
-func readMedia(id int, m *description.Media, md *sdp.MediaDescription, facts sdpFacts) (c candidate, reason string) {
+func readMedia(id int, m *description.Media, md *sdp.MediaDescription, facts sdpFacts, codec string) (c candidate, reason string) {
 	c.ID = id
 	c.Kind = Kind(m.Type)
 	c.control = m.Control
@@ -152,7 +169,7 @@ func readMedia(id int, m *description.Media, md *sdp.MediaDescription, facts sdp
 	}
 	f := m.Formats[0]
 	for _, other := range m.Formats {
-		if name, _, _ := encoding(other, md); name == "H264" {
+		if name, _, _ := encoding(other, md); name == codec {
 			f = other
 			break
 		}
@@ -162,9 +179,9 @@ func readMedia(id int, m *description.Media, md *sdp.MediaDescription, facts sdp
 	if m.IsBackChannel {
 		return c, "it is a back channel, for sound to the camera"
 	}
-	if c.Codec == "H264" {
+	if c.Codec == H264 || c.Codec == H265 {
 		c.Kind, c.ClockRate = Video, 90000
-		c.ParameterSets, c.pixels = parameterSets(c.PayloadType, md, facts.fmtp)
+		c.ParameterSets, c.pixels = parameterSets(c.Codec, c.PayloadType, md, facts.fmtp)
 	}
 	switch {
 	case c.Kind == Video:
