@@ -63,7 +63,7 @@ type Publisher struct {
 	changed chan struct{} // closed and replaced whenever what mu guards has changed
 	camera  side
 	target  side
-	ending  bool // told to stop: whatever the sides still do, nothing is wrong
+	stopped <-chan struct{} // closed when told to stop: whatever the sides still do, nothing is wrong
 	state   State
 	since   time.Time
 	video   *feed     // nil until the camera was first opened
@@ -132,15 +132,15 @@ func (p *Publisher) Name() string { return p.cfg.Name }
 // TEARDOWN) within about closeTimeout and returns. Nothing that goes wrong on
 // the way ends it.
 func (p *Publisher) Run(ctx context.Context) {
-	end := func() { p.update(func() { p.ending = true }) }
-	stop := context.AfterFunc(ctx, end)
+	p.update(func() { p.stopped = ctx.Done() })
+	stop := context.AfterFunc(ctx, func() { p.update(func() {}) })
 	defer stop()
 	var wg sync.WaitGroup
 	for _, loop := range []func(context.Context){p.runCamera, p.runTarget, p.runKeyFrames, p.runSampler} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Wait()
-	end() // the one above may not have had its turn yet
+	p.update(func() {}) // the one above may not have had its turn yet
 }
 
 // update changes the shared state, works out the camera's state anew and wakes
@@ -153,8 +153,10 @@ func (p *Publisher) update(change func()) {
 	p.changed = make(chan struct{})
 
 	state, fault := derive(p.camera, p.target)
-	if p.ending {
+	select {
+	case <-p.stopped:
 		state, fault = Idle, nil
+	default:
 	}
 	p.status.Reason, p.status.Hint = "", ""
 	if fault != nil {
