@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -44,6 +46,7 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 			return nil, fmt.Errorf("livekit: %w", err)
 		}
 		s.livekit = lk
+		warnPlain(log, cfg.LiveKit.URL)
 	}
 	media := whip.Config{
 		UDPPorts:   [2]uint16{cfg.Network.UDPPorts.First, cfg.Network.UDPPorts.Last},
@@ -65,11 +68,27 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 	return s, nil
 }
 
+// warnPlain says when a token would travel in the clear (RFC 9725 section 5 wants
+// https), but for servers on this machine.
+func warnPlain(log *slog.Logger, raw string) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme == "https" || u.Scheme == "wss" || u.Hostname() == "localhost" {
+		return
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.Unmap().IsLoopback() {
+		return
+	}
+	log.Warn("tokens travel in the clear", "server", u.Host, "hint", "use https or wss")
+}
+
 func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, userAgent string, log *slog.Logger) (*publisher.Publisher, error) {
 	clog := log.With("camera", c.Name)
 	src, err := newCamera(c, userAgent, clog)
 	if err != nil {
 		return nil, err
+	}
+	if c.Via == ViaWHIP {
+		warnPlain(clog, c.WHIP.URL)
 	}
 	dst, err := newTarget(c, cfg, lk, media, clog)
 	if err != nil {

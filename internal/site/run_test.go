@@ -326,3 +326,16 @@ func TestServerThatRefusesOurKey(t *testing.T) {
 		t.Errorf("reason %q, hint %q", st.Reason, st.Hint)
 	}
 }
+
+func TestPlainHTTPIsWarnedOf(t *testing.T) {
+	for url, want := range map[string]bool{
+		"http://192.0.2.1/whip": true, "ws://livekit.example": true, "https://192.0.2.1/whip": false,
+		"wss://livekit.example": false, "http://127.0.0.1:1/": false, "ws://localhost:7880": false, "http://[::1]/": false,
+	} {
+		var log strings.Builder
+		warnPlain(slog.New(slog.NewTextHandler(&log, nil)), url)
+		if got := log.Len() > 0; got != want {
+			t.Errorf("%s: warned %v, want %v", url, got, want)
+		}
+	}
+}
