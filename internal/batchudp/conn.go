@@ -37,8 +37,8 @@ type Stats struct {
 // ICE agent avoids allocating addresses. All methods may be called at once.
 type Conn struct {
 	udp *net.UDPConn
-	// send sends a batch of segments of this size; a field for the tests.
-	send func(batch []byte, size int, to netip.AddrPort) error
+	// send sends datagrams of this size, 0 for one of any; a field for the tests.
+	send func(b []byte, size int, to netip.AddrPort) error
 
 	gathers atomic.Bool // batches work, as far as is known
 	waiting atomic.Bool // the timer runs, and there may be a batch; saves Flush the lock
@@ -53,8 +53,6 @@ type Conn struct {
 	timer  *time.Timer
 	armed  bool // the timer runs
 
-	control []byte // the control message of a batch
-
 	datagrams, batches, batched, split, late, failed atomic.Uint64
 }
 
@@ -62,12 +60,9 @@ var _ net.PacketConn = (*Conn)(nil)
 
 // New takes over a socket.
 func New(udp *net.UDPConn) *Conn {
-	c := &Conn{udp: udp}
-	c.send = c.sendBatch
-	if segmentation(udp) {
-		c.control = newControl()
-		c.gathers.Store(true)
-	}
+	s, segments := newSender(udp)
+	c := &Conn{udp: udp, send: s.send}
+	c.gathers.Store(segments)
 	c.timer = time.AfterFunc(time.Hour, c.expire)
 	c.timer.Stop()
 	return c
@@ -220,13 +215,12 @@ func (c *Conn) flush() {
 
 // single sends one datagram; mu is held.
 func (c *Conn) single(b []byte, to netip.AddrPort) (int, error) {
-	n, err := c.udp.WriteToUDPAddrPort(b, to)
-	if err != nil {
+	if err := c.send(b, 0, to); err != nil {
 		c.failed.Add(1)
-	} else {
-		c.datagrams.Add(1)
+		return 0, err
 	}
-	return n, err
+	c.datagrams.Add(1)
+	return len(b), nil
 }
 
 // isRTP tells RTP from STUN, DTLS and TURN channels (RFC 7983 section 7) and from

@@ -28,7 +28,11 @@ func TestFallback(t *testing.T) {
 				return
 			}
 			tries := 0
-			c.send = func([]byte, int, netip.AddrPort) error {
+			send := c.send
+			c.send = func(b []byte, size int, to netip.AddrPort) error {
+				if size == 0 {
+					return send(b, 0, to)
+				}
 				tries++
 				return &net.OpError{Op: "write", Err: os.NewSyscallError("sendmsg", test.err)}
 			}
@@ -56,7 +60,13 @@ func TestLargeSegments(t *testing.T) {
 	write(t, c, addressOf(sink), want...)
 	c.Flush()
 	expect(t, sink, want...)
-	c.send = func([]byte, int, netip.AddrPort) error { return syscall.EINVAL }
+	send := c.send
+	c.send = func(b []byte, size int, to netip.AddrPort) error {
+		if size != 0 {
+			return syscall.EINVAL
+		}
+		return send(b, 0, to)
+	}
 	write(t, c, addressOf(sink), want...)
 	c.Flush()
 	expect(t, sink, want...)

@@ -8,12 +8,17 @@ import (
 	"net/netip"
 )
 
-// Batches are Linux's; here each datagram is sent by itself.
+// sender sends each datagram by itself: batches are Linux's.
+type sender struct{ udp *net.UDPConn }
 
-func segmentation(*net.UDPConn) bool { return false }
+func newSender(udp *net.UDPConn) (s *sender, segments bool) { return &sender{udp}, false }
 
-func newControl() []byte { return nil }
-
-func (c *Conn) sendBatch([]byte, int, netip.AddrPort) error { return errors.ErrUnsupported }
+func (s *sender) send(b []byte, size int, to netip.AddrPort) error {
+	if size != 0 {
+		return errors.ErrUnsupported
+	}
+	_, err := s.udp.WriteToUDPAddrPort(b, to)
+	return err
+}
 
 func unsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }

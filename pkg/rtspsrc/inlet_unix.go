@@ -16,7 +16,7 @@ const canTryRead = true
 // socket is readable.
 func (in *inlet) tryRead(fd uintptr) bool {
 	for {
-		n, err := syscall.Read(int(fd), in.buf)
+		n, err := readNow(fd, in.buf)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
