@@ -138,7 +138,7 @@ func cleanTransport(h base.Header, tcp bool) {
 	one := v[0]
 	var parts []string
 	interleaved := false
-	for i, p := range strings.Split(one, ";") {
+	for p := range strings.SplitSeq(one, ";") {
 		p = strings.TrimSpace(p)
 		key, value, _ := strings.Cut(p, "=")
 		key, value = strings.ToLower(strings.TrimSpace(key)), strings.TrimSpace(value)
@@ -156,7 +156,7 @@ func cleanTransport(h base.Header, tcp bool) {
 		case "unicast", "multicast":
 			p = key
 		default:
-			if i == 0 || strings.HasPrefix(key, "rtp/") {
+			if len(parts) == 0 || strings.HasPrefix(key, "rtp/") {
 				p = strings.ToUpper(p)
 			}
 		}
