@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -33,7 +34,7 @@ func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
 	wait := pace.next(f)
 	p.report("camera", f, wait)
 	p.update(func() {
-		p.camera = side{phase: phaseWaiting, fault: &f, stall: isStall(err)}
+		p.camera = side{phase: phaseWaiting, fault: &f, stall: isStall(err), barred: errors.Is(err, errBFrames)}
 		p.status.CameraFailures++
 		p.status.Tried = true
 		if p.away.IsZero() {
@@ -124,7 +125,7 @@ func handler(feeds []*feed, broken chan<- error) Handler {
 					// What the session could not send is the session's to
 					// tell; what the repacker refused it has counted.
 					_ = f.push(pkt, arrived)
-					return nil
+					return feeds[0].refused()
 				}
 			}
 			return nil
@@ -237,6 +238,9 @@ func (p *Publisher) probe(ctx context.Context, src SourceSession, feeds []*feed,
 		}
 		if videoSince.IsZero() {
 			videoSince = time.Now()
+		}
+		if video.refuses && !video.video.Judged() && time.Since(videoSince) < audioWait {
+			continue // there may be B-frames
 		}
 		flowing := onlyFlowing(feeds)
 		if len(flowing) == len(feeds) {

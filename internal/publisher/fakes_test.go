@@ -27,8 +27,9 @@ type fakeCamera struct {
 	gop      int          // access units from key frame to key frame
 	sessions []*fakeCameraSession
 	opens    atomic.Int32
-	skip     atomic.Bool // the next sequence number is left out, as if lost
-	panics   bool        // the third packet makes the packet path panic
+	skip     atomic.Bool                          // the next sequence number is left out, as if lost
+	panics   bool                                 // the third packet makes the packet path panic
+	plays    func(n int) (au [][]byte, shift int) // in place of access units made here
 }
 
 func videoOnly() *fakeCamera {
@@ -123,6 +124,10 @@ func (s *fakeCameraSession) packets(t Track, n int, seq *uint16) []*rtp.Packet {
 		return []*rtp.Packet{{Header: rtp.Header{Version: 2, PayloadType: 0, SequenceNumber: uint16(n), Timestamp: uint32(n * 320)},
 			Payload: make([]byte, 320)}}
 	}
+	if s.camera.plays != nil {
+		au, shift := s.camera.plays(n)
+		return s.number(au, n+shift, seq)
+	}
 	slice := []byte{0x41, 0x9a, 0x24, byte(n), byte(n >> 8), 0x55}
 	var units [][]byte
 	if s.idrNow.Swap(false) || n%s.camera.gop == 0 {
@@ -135,14 +140,19 @@ func (s *fakeCameraSession) packets(t Track, n int, seq *uint16) []*rtp.Packet {
 	if s.camera.skip.Swap(false) {
 		*seq++
 	}
+	out := s.number(units, n, seq)
+	if s.camera.panics && n == 2 {
+		out = append(out, nil)
+	}
+	return out
+}
+
+func (s *fakeCameraSession) number(units [][]byte, n int, seq *uint16) []*rtp.Packet {
 	var out []*rtp.Packet
 	for i, u := range units {
 		out = append(out, &rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: *seq,
 			Timestamp: uint32(n * 3600), Marker: i == len(units)-1}, Payload: u})
 		*seq++
-	}
-	if s.camera.panics && n == 2 {
-		out = append(out, nil)
 	}
 	return out
 }

@@ -38,11 +38,12 @@ type feed struct {
 	current *outlet                // the outlet that the packet path has already begun to use
 	cache   gopCache               // video only, while out is nil
 
-	lastIn atomic.Int64 // arrival of the newest packet, Unix ns; 0: none since the camera was opened
-	sent   *counters
-	want   func() // asks the camera for a key frame
-	needed bool   // video only: the repacker needed one after the packet before
-	pause  func() // between two runs of replayed packets
+	lastIn  atomic.Int64 // arrival of the newest packet, Unix ns; 0: none since the camera was opened
+	sent    *counters
+	want    func() // asks the camera for a key frame
+	refuses bool   // video only: B-frames end the camera's session
+	needed  bool   // video only: the repacker needed one after the packet before
+	pause   func() // between two runs of replayed packets
 }
 
 // counters are what a publisher's feeds have sent, all together, so that they
@@ -55,9 +56,9 @@ type counters struct {
 // newVideoFeed repacks a camera's H.264.
 func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 	line := repack.NewLine(90000)
-	v := repack.NewH264(repack.H264Config{SEI: cfg.SEI, OnLoss: cfg.OnLoss}, line)
+	v := repack.NewH264(repack.H264Config{SEI: cfg.SEI, OnLoss: cfg.OnLoss, DropBFrames: cfg.DropBFrames}, line)
 	v.SetParameterSets(t.ParameterSets...)
-	return &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay}
+	return &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay, refuses: !cfg.DropBFrames}
 }
 
 // newAudioFeed passes audio on.
@@ -74,6 +75,21 @@ func newAudioFeed(t Track, sent *counters) *feed {
 
 // pauseReplay spreads a replayed group of pictures to about 80 Mb/s.
 func pauseReplay() { time.Sleep(2 * time.Millisecond) }
+
+// errBFrames is a camera that is not published because of its B-frames.
+var errBFrames = &hinted{
+	text: repack.BFramesSentence,
+	hint: "or set b_frames to drop: they are left out then, at a lower frame rate",
+	slow: true,
+}
+
+// refused says why nothing more of the camera may be sent, nil if all is well.
+func (f *feed) refused() error {
+	if f.refuses && f.video.BFrames() {
+		return errBFrames
+	}
+	return nil
+}
 
 // push takes a packet from the camera.
 func (f *feed) push(pkt *rtp.Packet, arrived time.Time) error {

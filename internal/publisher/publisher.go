@@ -51,7 +51,10 @@ type Config struct {
 	Hold   time.Duration // keep the session while the camera is away; 0 means DefaultHold
 	SEI    repack.SEI
 	OnLoss repack.OnLoss
-	Logger *slog.Logger // nil: slog.Default()
+	// DropBFrames leaves B-frames out where that is legal. Without it a camera
+	// that sends some is not published: receivers show them in the wrong order.
+	DropBFrames bool
+	Logger      *slog.Logger // nil: slog.Default()
 }
 
 // Publisher publishes one camera. Run it once.

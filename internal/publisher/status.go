@@ -80,6 +80,9 @@ type side struct {
 	phase phase
 	fault *Fault // the last failure, nil once up again
 	stall bool   // camera only: the last failure was silence
+	// camera only: what it sends must not be shown, so that a session does not
+	// wait for its return
+	barred bool
 }
 
 // derive tells the camera's state and its reason from both sides.

@@ -149,10 +149,13 @@ func (p *Publisher) keep(ctx context.Context, session TargetSession, feeds []*fe
 	for {
 		changed := p.watch()
 		p.mu.Lock()
-		away, up, now := p.away, p.camera.phase == phaseUp, p.feeds
+		away, cam, now := p.away, p.camera, p.feeds
 		p.mu.Unlock()
 
-		if up {
+		if cam.barred {
+			return cam.fault.Text, nil
+		}
+		if cam.phase == phaseUp {
 			if reason := differs(feeds, now, offers); reason != "" {
 				return reason, nil
 			}

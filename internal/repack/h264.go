@@ -32,6 +32,9 @@ type H264Config struct {
 	ExtensionBytes int
 	SEI            SEI
 	OnLoss         OnLoss
+	// DropBFrames leaves out B pictures to which no other picture refers. What is
+	// left is in the order in which it is shown, unless others refer to B pictures.
+	DropBFrames bool
 }
 
 // H264 repacks H.264 (RFC 6184): any packetization in, mode 1 out.
@@ -68,6 +71,7 @@ type H264 struct {
 	since     time.Time // the last key frame, or the session's first slice
 	refreshes bool      // a recovery point SEI was seen
 	backSteps int       // timestamps that went back as B-frames' do
+	seen      int       // pictures of this session whose slice header was read, up to judgeAfter
 	lastTS    uint32
 
 	shared h264Counters
@@ -174,6 +178,8 @@ func (r *H264) endSession() {
 	r.headLost, r.suspect, r.missing = true, false, 0
 	r.broken = r.keyed
 	r.lastRefOK = false
-	r.since, r.refreshes, r.backSteps = time.Time{}, false, 0
+	r.since, r.refreshes, r.backSteps, r.seen = time.Time{}, false, 0, 0
 	r.setProblem(^problemInterlaced, false)
+	r.shared.bFrames.Store(false)
+	r.updateJudged()
 }

@@ -81,11 +81,17 @@ func (r *H264) beginPicture(header byte, sh sliceHeader) bool {
 	au.idr = header&typeMask == nalIDR
 	au.began = r.now
 	au.frameNum, au.frameNumOK = sh.frameNum, sh.frameNumOK
-	r.inspectPicture()
+	r.inspectPicture(header, sh)
 	if !r.intact(sh) {
 		return false
 	}
 	r.joined = true
+	if r.spare(header, sh) {
+		au.skipped = true
+		r.shared.bFrames.Store(true)
+		r.shared.droppedB.Add(1)
+		return false
+	}
 	if r.broken && r.keyed && r.cfg.OnLoss == Freeze {
 		au.skipped = true
 		r.shared.skipped.Add(1)
@@ -217,21 +223,27 @@ func (r *H264) inspectSlice(header byte, sh sliceHeader) {
 	if t := header & typeMask; t >= nalDataA && t <= nalDataC {
 		r.setProblem(problemPartitioned, true)
 	}
-	const sliceB = 1
-	if sh.ok && sh.typ == sliceB && header&typeMask != nalIDR && (sh.info == nil || sh.info.Reordering) {
-		r.setProblem(problemBFrames, true)
+	if r.reorders(header, sh) {
+		r.foundBFrames()
 	}
 }
 
 // inspectPicture looks at the picture that begins: how long ago the last key
 // frame was, and whether timestamps go back as they do with B-frames.
-func (r *H264) inspectPicture() {
+func (r *H264) inspectPicture(header byte, sh sliceHeader) {
 	if r.since.IsZero() {
 		r.since, r.lastTS = r.now, r.au.in
 	}
 	if !r.au.idr && r.now.Sub(r.since) > keyFramePatience {
 		r.setProblem(problemNoKeyFrame, !r.refreshes)
 		r.setProblem(problemRefresh, r.refreshes)
+	}
+	if sh.ok && r.seen < judgeAfter {
+		r.seen++
+		r.updateJudged()
+	}
+	if r.spare(header, sh) {
+		return // its timestamp goes nowhere
 	}
 	back := int64(int32(r.lastTS - r.au.in))
 	r.lastTS = r.au.in
@@ -241,6 +253,6 @@ func (r *H264) inspectPicture() {
 	// Once may be a clock that was set; B-frames do it with every group.
 	const proof = 3
 	if r.backSteps++; r.backSteps >= proof {
-		r.setProblem(problemBFrames, true)
+		r.foundBFrames()
 	}
 }

@@ -155,8 +155,12 @@ type sliceHeader struct {
 // slice reads a slice's header; head is the NAL unit behind its header byte.
 func (s *paramSets) slice(head []byte) sliceHeader {
 	r := newBitReader(head)
-	h := sliceHeader{firstMB: r.ue(), typ: r.ue() % 5}
+	h := sliceHeader{firstMB: r.ue(), typ: r.ue()}
 	pps := r.ue()
+	if h.typ > 9 {
+		return h
+	}
+	h.typ %= 5
 	if r.bad || pps >= uint32(len(s.pps)) {
 		return h
 	}

@@ -16,6 +16,7 @@ type H264Stats struct {
 	LatePackets    uint64 // came twice, or after they were given up; not used
 	DamagedUnits   uint64 // access units not sent, or not to their end, because of a loss
 	SkippedUnits   uint64 // access units not sent while waiting for a key frame
+	DroppedBFrames uint64 // B pictures left out, see H264Config.DropBFrames
 	DroppedNALUs   uint64 // delimiters, filler, SEI, and what RFC 6184 does not allow
 
 	// NeedKeyFrame is set while a receiver cannot show, or not correctly, what
@@ -26,7 +27,7 @@ type H264Stats struct {
 	Width, Height  int     // 0 before a parameter set was read
 	FPS            float64 // from the parameter set; 0 if it gives none
 	ProfileLevelID string  // from the parameter set, such as "42e01f"
-	BFrames        bool
+	BFrames        bool    // the camera sends some, left out or not
 	Interlaced     bool
 
 	LastKeyFrame     time.Time     // when the last one began to arrive; zero before
@@ -47,6 +48,7 @@ const (
 	problemInterlaced
 	problemPartitioned
 	problemBFrames
+	problemBReferences
 	problemRefresh
 	problemNoKeyFrame
 	problemLongGOP
@@ -56,6 +58,9 @@ const (
 // keyFramePatience is how long a stream may go without a key frame before that
 // is a problem: every viewer who joins waits half of it on average.
 const keyFramePatience = 10 * time.Second
+
+// BFramesSentence is the Problem of a camera that sends B-frames.
+const BFramesSentence = "the camera sends B-frames, which WebRTC shows in the wrong order: set its H.264 profile to Baseline or its number of B-frames to 0"
 
 func (p problem) sentence() string {
 	switch p & -p {
@@ -68,7 +73,9 @@ func (p problem) sentence() string {
 	case problemPartitioned:
 		return "the camera uses data partitioning (H.264 Extended profile), which WebRTC receivers cannot decode: set its H.264 profile to Baseline or Main"
 	case problemBFrames:
-		return "the camera sends B-frames, which WebRTC shows in the wrong order: set its H.264 profile to Baseline or its number of B-frames to 0"
+		return BFramesSentence
+	case problemBReferences:
+		return "the camera sends B-frames to which other frames refer, so that not all of them can be left out: set its H.264 profile to Baseline or its number of B-frames to 0"
 	case problemRefresh:
 		return "the camera refreshes its picture bit by bit and sends no key frames (IDR), so that no viewer can start: turn off intra refresh and set a key frame interval of 1 to 2 seconds"
 	case problemNoKeyFrame:
@@ -85,12 +92,12 @@ func (p problem) sentence() string {
 type h264Counters struct {
 	packets, bytes, units, keyFrames      atomic.Uint64
 	lost, late, damaged, skipped, dropped atomic.Uint64
-	needKey                               atomic.Bool
+	droppedB                              atomic.Uint64
+	needKey, bFrames, judged              atomic.Bool
 
 	mu       sync.Mutex // off the packet path: for what changes with key frames at most
 	video    VideoInfo
 	sps, pps []byte
-	bFrames  bool
 	lastKey  time.Time
 	interval time.Duration
 	problem  problem
@@ -110,12 +117,15 @@ func (r *H264) Stats() H264Stats {
 		SkippedUnits: c.skipped.Load(),
 		DroppedNALUs: c.dropped.Load(),
 		NeedKeyFrame: c.needKey.Load(),
+		BFrames:      c.bFrames.Load(),
+
+		DroppedBFrames: c.droppedB.Load(),
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.Width, s.Height, s.FPS = c.video.Width, c.video.Height, c.video.FPS
 	s.ProfileLevelID = c.video.ProfileLevelID
-	s.Interlaced, s.BFrames = c.video.Interlaced, c.bFrames
+	s.Interlaced = c.video.Interlaced
 	s.LastKeyFrame, s.KeyFrameInterval = c.lastKey, c.interval
 	s.Problem = c.problem.sentence()
 	return s
@@ -147,7 +157,6 @@ func (r *H264) setProblem(p problem, on bool) {
 	r.shared.mu.Lock()
 	defer r.shared.mu.Unlock()
 	r.shared.problem = now
-	r.shared.bFrames = now&problemBFrames != 0
 }
 
 // publishSets makes new parameter sets known.
@@ -161,8 +170,10 @@ func (r *H264) publishSets() {
 	r.shared.mu.Unlock()
 	r.setProblem(problemInterlaced, info.Interlaced)
 	if !info.Reordering {
-		r.setProblem(problemBFrames, false)
+		r.setProblem(problemBFrames|problemBReferences, false)
+		r.shared.bFrames.Store(false)
 	}
+	r.updateJudged()
 }
 
 // publishKeyFrame notes a key frame that was sent in full.

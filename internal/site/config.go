@@ -59,6 +59,7 @@ type Camera struct {
 	Stall      Duration  `yaml:"stall"`
 	SEI        SEI       `yaml:"sei"`
 	OnLoss     OnLoss    `yaml:"on_loss"`
+	BFrames    BFrames   `yaml:"b_frames"`
 	VideoTrack string    `yaml:"video_track"`
 	TLS        TLS       `yaml:"tls"`
 

@@ -22,6 +22,7 @@ func DefaultCamera() Camera {
 		Stall:     Duration(5 * time.Second),
 		SEI:       SEIDrop,
 		OnLoss:    OnLossFreeze,
+		BFrames:   BFramesRefuse,
 	}
 }
 

@@ -56,6 +56,15 @@ const (
 	OnLossPass   OnLoss = "pass"
 )
 
+// BFrames says what becomes of a camera that sends B-frames.
+type BFrames string
+
+// Refuse does not publish it; Drop leaves them out where that is legal.
+const (
+	BFramesRefuse BFrames = "refuse"
+	BFramesDrop   BFrames = "drop"
+)
+
 // Level is the least severe level that is logged.
 type Level string
 
@@ -97,6 +106,11 @@ func (s *SEI) UnmarshalText(text []byte) error { return choose(s, text, SEIDrop,
 
 // UnmarshalText takes "freeze" or "pass".
 func (o *OnLoss) UnmarshalText(text []byte) error { return choose(o, text, OnLossFreeze, OnLossPass) }
+
+// UnmarshalText takes "refuse" or "drop".
+func (b *BFrames) UnmarshalText(text []byte) error {
+	return choose(b, text, BFramesRefuse, BFramesDrop)
+}
 
 // UnmarshalText takes one of the levels.
 func (l *Level) UnmarshalText(text []byte) error {
