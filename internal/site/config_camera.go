@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -47,8 +48,11 @@ func (c *checker) source(at func(string) string, cam *Camera) {
 	scheme := ""
 	if cam.URL == "" {
 		c.missing(at("url"), "the camera's RTSP URL")
-	} else if u := c.url(at("url"), cam.URL, "RTSP", "rtsp", "rtsps"); u != nil {
+	} else if u := c.url(at("url"), cam.URL, "RTSP", rtspSchemes(cam.URL)...); u != nil {
 		scheme = u.Scheme
+		if tunnelled(scheme) && (cam.Transport == TransportUDP || cam.Transport == TransportMulticast) {
+			c.fail(at("transport"), "%s: cannot go through the tunnel of %s://", quoted(string(cam.Transport)), scheme)
+		}
 		if u.User != nil {
 			c.userInfo(at, cam, u)
 		}
@@ -75,9 +79,26 @@ func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {
 		}
 	}
 	own := at("tls")
-	if _, given := c.at[own]; given && strings.HasPrefix(own, "cameras") && scheme == "rtsp" && cam.TLS != (TLS{}) {
-		c.fail(own, "has no effect: the camera's url is rtsp://, not rtsps://")
+	if _, given := c.at[own]; given && strings.HasPrefix(own, "cameras") && scheme != "" && !encrypted(scheme) && cam.TLS != (TLS{}) {
+		c.fail(own, "has no effect: the camera's url is %s://, not %s://", scheme, scheme+"s")
 	}
+}
+
+// RTSP may go through HTTP or a WebSocket, plain or over TLS.
+var tunnels = []string{"rtsp+http", "rtsp+https", "rtsp+ws", "rtsp+wss"}
+
+// rtspSchemes are those to choose from, as far as the URL shows its kind.
+func rtspSchemes(url string) []string {
+	if strings.HasPrefix(url, "rtsp+") {
+		return tunnels
+	}
+	return []string{"rtsp", "rtsps"}
+}
+
+func tunnelled(scheme string) bool { return slices.Contains(tunnels, scheme) }
+
+func encrypted(scheme string) bool {
+	return scheme == "rtsps" || scheme == "rtsp+https" || scheme == "rtsp+wss"
 }
 
 func (c *checker) timing(at func(string) string, cam *Camera) {

@@ -339,3 +339,18 @@ func TestPlainHTTPIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestTunnelsAreCameras(t *testing.T) {
+	cfg := Default()
+	for i, scheme := range tunnels {
+		c := aCamera(fmt.Sprint("cam", i), scheme+"://user:pw@192.0.2.1/stream")
+		c.WHIP = &WHIP{URL: fmt.Sprintf("https://192.0.2.2/%d", i)}
+		cfg.Cameras = append(cfg.Cameras, c)
+	}
+	if err := cfg.Complete(Sources{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(&cfg, "test", slog.New(slog.DiscardHandler)); err != nil {
+		t.Error(err)
+	}
+}
