@@ -17,7 +17,7 @@ PACKAGES := ./... ./testdata
 PLATFORMS := darwin/arm64 windows/amd64 linux/arm
 
 .DEFAULT_GOAL := help
-.PHONY: build test race e2e e2e-full bench fuzz lint dist vuln clean help gcc
+.PHONY: build test race e2e e2e-full bench bench-micro fuzz lint dist vuln clean help gcc
 
 build: ## Build the static program bin/rtsp2whip
 	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
@@ -36,7 +36,12 @@ e2e-full: ## Run the long tests against real servers too (run by hand)
 	./test/setup.sh
 	cd test && go test -tags e2e,full -count=1 -timeout 120m -v ./...
 
-bench: ## Run the benchmarks; BENCH=regexp chooses, COUNT=10 feeds benchstat
+bench: build ## Measure beside MediaMTX (25 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes
+	./test/setup.sh --bench
+	cd test && CGO_ENABLED=0 go run ./bench $(ARGS) -rtsp2whip ../bin/rtsp2whip \
+		-mediamtx "$$(./setup.sh --where)/bin/mediamtx-$$(sed -n 's/^MEDIAMTX_VERSION=//p' parts/versions.env)"
+
+bench-micro: ## Run the benchmarks of single packages; BENCH=regexp chooses, COUNT=10 feeds benchstat
 	CGO_ENABLED=0 go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES)
 
 fuzz: ## Fuzz every parser for FUZZTIME each (30s)
@@ -73,7 +78,7 @@ clean: ## Remove bin/ and dist/
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		while IFS="$$(printf '\t')" read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
+		while IFS="$$(printf '\t')" read -r name text; do printf '  %-11s %s\n' "$$name" "$$text"; done
 
 # The race detector is the only thing here that needs C.
 gcc:

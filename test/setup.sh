@@ -6,6 +6,7 @@
 #
 #   test/setup.sh          build what is missing
 #   test/setup.sh --where  print the cache directory and stop
+#   test/setup.sh --bench  build what the benchmark needs: MediaMTX alone
 #
 # Environment: XDG_CACHE_HOME moves the cache; GOFLAGS reaches the builds.
 set -eu
@@ -130,15 +131,17 @@ fetch_livekit_client() {
     finish "$work/out" "$out"
 }
 
-install_packages
+[ "${1:-}" = --bench ] || install_packages
 mkdir -p "$cache/bin" "$cache/js"
 # One at a time, also where two checkouts share the cache.
 if command -v flock >/dev/null 2>&1; then
     exec 9>"$cache/lock"
     flock 9
 fi
-build_livekit_server
-build_ingress
 build_mediamtx
-fetch_livekit_client
+if [ "${1:-}" != --bench ]; then
+    build_livekit_server
+    build_ingress
+    fetch_livekit_client
+fi
 say "ready in $cache"
