@@ -76,7 +76,19 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 }
 
 func (s *Session) makeAnswer() (string, error) {
-	err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: s.offer})
+	sdp, err := s.negotiate(s.offer)
+	if err != nil {
+		return "", err
+	}
+	if f := s.server.cfg.MutateAnswer; f != nil {
+		sdp = f(sdp)
+	}
+	return sdp, nil
+}
+
+// negotiate answers an offer, with all candidates.
+func (s *Session) negotiate(offer string) (string, error) {
+	err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer})
 	if err != nil {
 		return "", fmt.Errorf("offer: %w", err)
 	}
@@ -93,11 +105,7 @@ func (s *Session) makeAnswer() (string, error) {
 	case <-time.After(Wait):
 		return "", errors.New("gathering takes too long")
 	}
-	sdp := s.pc.LocalDescription().SDP
-	if f := s.server.cfg.MutateAnswer; f != nil {
-		sdp = f(sdp)
-	}
-	return sdp, nil
+	return s.pc.LocalDescription().SDP, nil
 }
 
 func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {

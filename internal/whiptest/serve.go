@@ -22,6 +22,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodPost && r.URL.Path == "/whip":
 		s.servePost(w, req)
+	case r.Method == http.MethodPatch && r.URL.Path != "/whip":
+		s.servePatch(w, req)
 	case r.Method == http.MethodDelete:
 		s.serveDelete(w, req)
 	case r.URL.Path == "/whip":
@@ -94,6 +96,9 @@ func (s *Server) servePost(w http.ResponseWriter, req Request) {
 		w.Header()[http.CanonicalHeaderKey(k)] = v
 	}
 	w.Header().Set("Content-Type", "application/sdp")
+	if s.cfg.Patch.any() {
+		w.Header().Set("ETag", session.etag())
+	}
 	if w.Header().Get("Location") == "" {
 		w.Header().Set("Location", path)
 	}

@@ -48,6 +48,11 @@ type Config struct {
 	NoMedia bool
 	// PassiveDTLS leaves the beginning of the DTLS handshake to the client.
 	PassiveDTLS bool
+	// RestartOpensPath lets media through again once ICE is restarted: a path that
+	// is lost for good, and another one.
+	RestartOpensPath bool
+	// Patch says what is done with PATCH requests.
+	Patch Patch
 	// NackInterval is between two looks for lost packets, 20 ms by default.
 	NackInterval time.Duration
 }

@@ -26,6 +26,9 @@ type Session struct {
 	tracks  map[string]*received
 	state   webrtc.PeerConnectionState
 	deletes int
+
+	restarts int
+	trickled []Fragment
 }
 
 // received is what came in on one track.

@@ -45,13 +45,23 @@ type Config struct {
 	// Interfaces, if any, are the only network interfaces used for media.
 	Interfaces []string
 
-	// ICEServers are STUN and TURN servers. Without them no time is spent on
-	// gathering more than the host's own addresses, which is enough wherever the
-	// server's UDP port can be reached.
+	// ICEServers are STUN and TURN servers. They take the place of those that the
+	// server recommends, which are used when no direct path is found within
+	// Timeouts.Direct. Without any, no time is spent on gathering more than the
+	// host's own addresses, which is enough wherever the server's UDP port can be
+	// reached.
 	ICEServers []ICEServer
 
 	// RelayOnly sends media through a TURN server or not at all.
 	RelayOnly bool
+
+	// NoTrickle puts all ICE candidates into the offer. Otherwise those of
+	// ICEServers follow in a PATCH, if the server takes one.
+	NoTrickle bool
+
+	// NoRestart ends a session whose path is lost, instead of looking for another
+	// path by an ICE restart.
+	NoRestart bool
 
 	// Loopback offers loopback addresses too. It is implied by an endpoint on a
 	// loopback address.
@@ -68,6 +78,9 @@ type Config struct {
 	Logger *slog.Logger
 
 	Timeouts Timeouts
+
+	// addresses lets a test change this machine's.
+	addresses func(real []netip.Addr) []netip.Addr
 }
 
 // Timeouts bound the steps of a session; zero means the default.
@@ -80,6 +93,12 @@ type Timeouts struct {
 	Gather time.Duration
 	// Connect bounds ICE and DTLS, from the answer on. Default 15 s.
 	Connect time.Duration
+	// Direct is how long a direct path is looked for before the TURN servers that
+	// the server recommends are used. Default 5 s.
+	Direct time.Duration
+	// Restart bounds the search for a new path after one was lost, ICE restart
+	// included. LiveKit gives a silent session up after 15 s. Default 10 s.
+	Restart time.Duration
 	// Disconnect is how long the server may be silent, RTCP and ICE's keepalives
 	// included, before the session counts as lost. Keepalives come every 2 s.
 	// Default 5 s.
@@ -96,6 +115,8 @@ func (t Timeouts) withDefaults() Timeouts {
 		{&t.HTTP, 25 * time.Second},
 		{&t.Gather, 2 * time.Second},
 		{&t.Connect, 15 * time.Second},
+		{&t.Direct, 5 * time.Second},
+		{&t.Restart, 10 * time.Second},
 		{&t.Disconnect, 5 * time.Second},
 		{&t.Delete, 3 * time.Second},
 	} {
@@ -119,6 +140,8 @@ type Client struct {
 	userInfo *url.Userinfo
 	http     *http.Client
 	log      *slog.Logger
+
+	abilities abilities
 }
 
 // New checks the configuration. It does no I/O.
@@ -132,8 +155,8 @@ func New(cfg Config) (*Client, error) {
 		return nil, &Error{Op: "config", Err: fmt.Errorf("UDP ports %d-%d are not a range", lo, hi), slow: true,
 			hint: "give the lowest and the highest UDP port, or neither"}
 	}
-	if cfg.RelayOnly && len(cfg.ICEServers) == 0 {
-		return nil, &Error{Op: "config", Err: errors.New("relay only, but no ICE servers"), slow: true,
+	if cfg.RelayOnly && len(cfg.ICEServers) == 0 && cfg.NoRestart {
+		return nil, &Error{Op: "config", Err: errors.New("relay only, but no ICE servers, and no restart for the server's own"), slow: true,
 			hint: "configure a TURN server or allow direct connections"}
 	}
 	cfg.Timeouts = cfg.Timeouts.withDefaults()

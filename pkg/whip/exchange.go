@@ -18,6 +18,13 @@ const (
 	maxRedirects = 10
 )
 
+// message is what a request carries beside its credentials.
+type message struct {
+	body        string
+	contentType string
+	ifMatch     string // as it is to be sent, quotes included; empty for none
+}
+
 // response is what came back, with its body read as far as it is wanted.
 type response struct {
 	status    int
@@ -32,7 +39,7 @@ type response struct {
 // do makes one request, following 307 and 308 with method and body as RFC 9725
 // section 4.5 wants. The response is returned beside an error of its body, since
 // a session may exist by then.
-func (c *Client) do(ctx context.Context, method string, target *url.URL, body string) (*response, error) {
+func (c *Client) do(ctx context.Context, method string, target *url.URL, msg message) (*response, error) {
 	auth, secrets, err := c.authorization(ctx)
 	if err != nil {
 		return nil, err
@@ -48,7 +55,7 @@ func (c *Client) do(ctx context.Context, method string, target *url.URL, body st
 		if !c.mayHaveToken(target) {
 			send = ""
 		}
-		res, resErr := c.roundTrip(ctx, method, target, body, send)
+		res, resErr := c.roundTrip(ctx, method, target, msg, send)
 		if res == nil {
 			return nil, c.networkError(ctx, method, target, resErr)
 		}
@@ -150,19 +157,22 @@ func (c *Client) mayHaveToken(u *url.URL) bool {
 	return false
 }
 
-func (c *Client) roundTrip(ctx context.Context, method string, u *url.URL, body, auth string) (*response, error) {
+func (c *Client) roundTrip(ctx context.Context, method string, u *url.URL, msg message, auth string) (*response, error) {
 	var reader io.Reader
-	if body != "" {
-		reader = strings.NewReader(body)
+	if msg.body != "" {
+		reader = strings.NewReader(msg.body)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), reader)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", c.cfg.UserAgent)
-	if body != "" {
-		req.Header.Set("Content-Type", sdpType)
-		req.Header.Set("Accept", sdpType)
+	if msg.body != "" {
+		req.Header.Set("Content-Type", msg.contentType)
+		req.Header.Set("Accept", msg.contentType)
+	}
+	if msg.ifMatch != "" {
+		req.Header.Set("If-Match", msg.ifMatch)
 	}
 	if auth != "" {
 		req.Header.Set("Authorization", auth)

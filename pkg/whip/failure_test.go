@@ -179,7 +179,7 @@ func TestConfigErrors(t *testing.T) {
 		"no host":              {Endpoint: "https:///whip"},
 		"half a range":         {Endpoint: "https://h/w", UDPPorts: [2]uint16{1000, 0}},
 		"range backwards":      {Endpoint: "https://h/w", UDPPorts: [2]uint16{2000, 1000}},
-		"relay without relays": {Endpoint: "https://h/w", RelayOnly: true},
+		"relay without relays": {Endpoint: "https://h/w", RelayOnly: true, NoRestart: true},
 		"key in a bad URL":     {Endpoint: "https://h/\x00tok-31337"},
 	} {
 		_, err := New(cfg)

@@ -36,7 +36,7 @@ func hasAES() bool {
 }
 
 // newPeer makes a PeerConnection with the tracks added and nothing running.
-func (c *Client) newPeer(mux ice.UDPMux, tracks []offeredTrack, locals []*localTrack) (*webrtc.PeerConnection, error) {
+func (c *Client) newPeer(mux ice.UDPMux, servers []ICEServer, tracks []offeredTrack, locals []*localTrack) (*webrtc.PeerConnection, error) {
 	media := &webrtc.MediaEngine{}
 	for _, t := range tracks {
 		for _, codec := range t.codecs {
@@ -51,7 +51,7 @@ func (c *Client) newPeer(mux ice.UDPMux, tracks []offeredTrack, locals []*localT
 	// ids that clash with its own.
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
 		webrtc.WithSettingEngine(c.settings(mux)))
-	pc, err := api.NewPeerConnection(c.configuration())
+	pc, err := api.NewPeerConnection(c.configuration(servers))
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (c *Client) settings(mux ice.UDPMux) webrtc.SettingEngine {
 	return e
 }
 
-func (c *Client) configuration() webrtc.Configuration {
+func (c *Client) configuration(servers []ICEServer) webrtc.Configuration {
 	cfg := webrtc.Configuration{
 		BundlePolicy:  webrtc.BundlePolicyMaxBundle,
 		RTCPMuxPolicy: webrtc.RTCPMuxPolicyRequire,
@@ -102,7 +102,7 @@ func (c *Client) configuration() webrtc.Configuration {
 	if c.cfg.RelayOnly {
 		cfg.ICETransportPolicy = webrtc.ICETransportPolicyRelay
 	}
-	for _, s := range c.cfg.ICEServers {
+	for _, s := range servers {
 		cfg.ICEServers = append(cfg.ICEServers, webrtc.ICEServer{
 			URLs: []string{s.URL}, Username: s.Username, Credential: s.Credential,
 		})

@@ -25,38 +25,52 @@ func (c *Client) Publish(ctx context.Context, tracks []Track) (*Session, error) 
 	if err != nil {
 		return nil, &Error{Op: "offer", Err: err, slow: true}
 	}
-	s, err := c.newSession(plan)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.establish(ctx, plan); err != nil {
+	w := c.firstWay()
+	for attempt := 0; ; attempt++ {
+		s, err := c.newSession(plan, w)
+		if err != nil {
+			return nil, err
+		}
+		if err = s.establish(ctx, plan, w); err == nil {
+			s.start()
+			return s, nil
+		}
 		// The DELETE must go out also when ctx is what ended.
 		s.tearDown(context.WithoutCancel(ctx))
-		return nil, err
+		next, ok := s.nextWay(w, err)
+		if !ok || attempt > 1 || ctx.Err() != nil {
+			return nil, err
+		}
+		c.log.Info("whip: trying another way", "error", err)
+		w = next
 	}
+}
+
+// start sets the connected session's goroutines going.
+func (s *Session) start() {
 	s.connected = time.Now()
 	for i, sender := range s.pc.GetSenders() {
 		s.readers.Add(1)
 		go s.readRTCP(s.tracks[i], sender)
 	}
 	go s.run()
-	return s, nil
 }
 
 // newSession opens the socket and makes the connection's parts.
-func (c *Client) newSession(plan []offeredTrack) (*Session, error) {
+func (c *Client) newSession(plan []offeredTrack, w way) (*Session, error) {
 	mux, socks, err := openMux(c.cfg, pionLogs{c.log}.NewLogger("ice"))
 	if err != nil {
 		return nil, &Error{Op: "ICE", Err: err, hint: "check this machine's network interfaces and the configured UDP ports"}
 	}
 	s := &Session{
-		client: c, log: c.log, mux: mux, sockets: socks, cname: newStreamID(),
+		client: c, log: c.log, trickles: !w.full, refused: make(chan struct{}),
+		mux: mux, sockets: socks, cname: newStreamID(),
 		stop: make(chan struct{}), done: make(chan struct{}), finished: make(chan struct{}),
 	}
 	for i, t := range plan {
 		s.tracks = append(s.tracks, newLocalTrack(i, t.kind, s.cname))
 	}
-	s.pc, err = c.newPeer(mux, plan, s.tracks)
+	s.pc, err = c.newPeer(mux, w.servers, plan, s.tracks)
 	if err != nil {
 		_ = mux.Close()
 		return nil, &Error{Op: "offer", Err: err, slow: true, hint: "check the configured ICE servers"}
@@ -66,8 +80,8 @@ func (c *Client) newSession(plan []offeredTrack) (*Session, error) {
 }
 
 // establish goes through the steps of RFC 9725 section 4.2.
-func (s *Session) establish(ctx context.Context, plan []offeredTrack) error {
-	offer, err := s.gather(ctx)
+func (s *Session) establish(ctx context.Context, plan []offeredTrack, w way) error {
+	offer, gathered, err := s.gather(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -86,6 +100,11 @@ func (s *Session) establish(ctx context.Context, plan []offeredTrack) error {
 	if err != nil {
 		return s.atEndpoint(answerError("the answer cannot be used", err))
 	}
+	s.answer = answer
+	s.startTrickle(ctx, gathered)
+	if err := s.byRelay(ctx, w); err != nil {
+		return err
+	}
 	return s.connect(ctx, offer, answer)
 }
 
@@ -98,39 +117,51 @@ func (s *Session) atEndpoint(err error) error {
 	return err
 }
 
-// gather makes the offer, with all the candidates that are found in time: servers
-// that take no more of them later are common (LiveKit Ingress answers 422).
-func (s *Session) gather(ctx context.Context) (string, error) {
+// gather makes the offer, with all the candidates that are found in time or, where
+// more may follow, with those found at once; gathered is then closed when there are
+// no more. Servers that take no candidates later are common (LiveKit Ingress answers
+// 422).
+func (s *Session) gather(ctx context.Context, w way) (sdp string, gathered <-chan struct{}, err error) {
 	fail := func(err error) error {
 		return &Error{Op: "offer", Err: err}
 	}
-	offer, err := s.pc.CreateOffer(nil)
+	offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{
+		OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: s.trickles},
+	})
 	if err != nil {
-		return "", fail(err)
+		return "", nil, fail(err)
 	}
 	complete := webrtc.GatheringCompletePromise(s.pc)
 	if err := s.pc.SetLocalDescription(offer); err != nil {
-		return "", fail(err)
+		return "", nil, fail(err)
 	}
-	timeout := time.NewTimer(s.client.cfg.Timeouts.Gather)
+	limit := s.client.cfg.Timeouts.Gather
+	if !w.full {
+		limit = min(limit, hostCandidates)
+	}
+	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {
 	case <-complete:
 	case <-timeout.C:
+		if !w.full {
+			return wireOffer(s.pc.LocalDescription().SDP), complete, nil
+		}
 		s.log.Info("whip: gathering of ICE candidates took too long, going on with those found")
 	case <-ctx.Done():
-		return "", fail(ctx.Err())
+		return "", nil, fail(ctx.Err())
 	}
-	sdp := wireOffer(s.pc.LocalDescription().SDP)
-	if len(candidates(sdp)) == 0 {
+	sdp = wireOffer(s.pc.LocalDescription().SDP)
+	relayLater := s.client.cfg.RelayOnly && len(w.servers) == 0
+	if len(candidates(sdp)) == 0 && !relayLater {
 		e := &Error{Op: "ICE", Err: errors.New("no ICE candidates were found"),
 			hint: "check this machine's network interfaces"}
 		if s.client.cfg.RelayOnly {
 			e.hint = "no TURN server gave a relay address: check their URLs, user names and passwords"
 		}
-		return "", e
+		return "", nil, e
 	}
-	return sdp, nil
+	return sdp, nil, nil
 }
 
 // exchange posts the offer. From the moment that the server names a session, its
@@ -152,6 +183,8 @@ func (s *Session) exchange(ctx context.Context, offer string) (string, error) {
 	if res != nil {
 		s.url = sessionURL(res)
 		s.iceServers = ParseICEServers(res.header.Values("Link"))
+		s.setETag(res)
+		s.learnFromAnswer(res.header)
 	}
 	if ctx.Err() != nil {
 		return "", &Error{Op: "POST", URL: s.client.Endpoint(), Err: ctx.Err()}
@@ -168,15 +201,22 @@ func (s *Session) connect(ctx context.Context, offer, answer string) error {
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	var cause error
-	select {
-	case <-s.states.connected:
-		return s.secured(ctx, timeout.C)
-	case <-ctx.Done():
-		return &Error{Op: "ICE", URL: s.client.Endpoint(), Err: ctx.Err()}
-	case <-s.states.lost:
-		cause = errors.New("failed")
-	case <-timeout.C:
-		cause = fmt.Errorf("no connection within %v", limit)
+	refused := s.refused
+	for cause == nil {
+		select {
+		case <-s.states.connected:
+			return s.secured(ctx, timeout.C)
+		case <-ctx.Done():
+			return &Error{Op: "ICE", URL: s.client.Endpoint(), Err: ctx.Err()}
+		case <-s.states.lost:
+			cause = errors.New("failed")
+		case <-timeout.C:
+			cause = fmt.Errorf("no connection within %v", limit)
+		case <-refused:
+			// What the server has will do soon, or never.
+			refused, limit = nil, min(limit, s.client.cfg.Timeouts.Direct)
+			timeout.Reset(limit)
+		}
 	}
 	if s.states.hadICE() {
 		return &Error{Op: "DTLS", URL: s.client.Endpoint(), Err: fmt.Errorf("handshake: %w", cause),

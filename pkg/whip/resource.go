@@ -13,7 +13,7 @@ import (
 // postOffer sends the offer. A response that may stand for a session is returned
 // also beside an error.
 func (c *Client) postOffer(ctx context.Context, offer string) (*response, error) {
-	res, err := c.do(ctx, http.MethodPost, c.endpoint, offer)
+	res, err := c.do(ctx, http.MethodPost, c.endpoint, message{body: offer, contentType: sdpType})
 	if err != nil || res == nil {
 		return res, err
 	}
@@ -70,7 +70,7 @@ func sessionURL(res *response) *url.URL {
 func (c *Client) deleteSession(ctx context.Context, session *url.URL) error {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Delete)
 	defer cancel()
-	res, err := c.do(ctx, http.MethodDelete, session, "")
+	res, err := c.do(ctx, http.MethodDelete, session, message{})
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) && e.URL != "" {

@@ -18,7 +18,7 @@ func TestConnectedIsNotEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.newSession(plan)
+	s, err := c.newSession(plan, c.firstWay())
 	if err != nil {
 		t.Fatal(err)
 	}

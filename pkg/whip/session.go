@@ -38,6 +38,15 @@ type Session struct {
 	url        *url.URL // of the WHIP session; nil until there is one
 	iceServers []ICEServer
 	connected  time.Time
+	trickles   bool // the offer says that candidates may follow
+
+	answer      string             // the newest, for the goroutine that restarts ICE
+	refused     chan struct{}      // closed when the server takes no further candidates
+	stopTrickle context.CancelFunc // nil unless candidates follow
+	trickleDone chan struct{}
+	etagMu      sync.Mutex
+	etag        string // of the ICE session, as the server wrote it
+	restarts    atomic.Uint64
 
 	states    states
 	rtt       atomic.Int64 // nanoseconds
@@ -121,6 +130,8 @@ func (s *Session) Close(ctx context.Context) error {
 func (s *Session) run() {
 	ticker := time.NewTicker(reportInterval)
 	defer ticker.Stop()
+	addresses := time.NewTicker(addressInterval)
+	defer addresses.Stop()
 	for {
 		select {
 		case <-s.stop:
@@ -129,10 +140,31 @@ func (s *Session) run() {
 		case <-s.states.lost:
 			s.finish(s.states.reason(s))
 			return
+		case <-s.states.silent:
+			if s.pc.ICEConnectionState() == webrtc.ICEConnectionStateDisconnected {
+				s.newPath("silence")
+			}
+		case <-addresses.C:
+			if s.mayRestart() && s.addressGone() {
+				s.newPath("address gone")
+			}
 		case <-ticker.C:
 			s.sendReports()
 		}
 	}
+}
+
+// newPath restarts ICE, or has the session end.
+func (s *Session) newPath(why string) {
+	if s.mayRestart() {
+		s.endTrickle()
+		err := s.recover(why)
+		if err == nil {
+			return
+		}
+		s.log.Info("whip session cannot be moved to a new path", "error", err)
+	}
+	s.states.lose("silent")
 }
 
 // finish ends the session for the given reason.
@@ -152,6 +184,7 @@ func (s *Session) finish(reason error) {
 // DELETE is sent once.
 func (s *Session) tearDown(ctx context.Context) {
 	s.ended.Store(true)
+	s.endTrickle()
 	s.sendBye()
 	if s.url != nil {
 		if err := s.client.deleteSession(ctx, s.url); err != nil {

@@ -12,6 +12,7 @@ import (
 // their own and in no certain order, into two events.
 type states struct {
 	connected chan struct{} // ICE and DTLS are up
+	silent    chan struct{} // nothing is heard any more; holds one token
 	lost      chan struct{} // and never again
 
 	mu          sync.Mutex
@@ -23,6 +24,7 @@ type states struct {
 
 func (st *states) watch(pc *webrtc.PeerConnection) {
 	st.connected, st.lost = make(chan struct{}), make(chan struct{})
+	st.silent = make(chan struct{}, 1)
 	pc.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
 		switch state {
 		case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
@@ -32,7 +34,7 @@ func (st *states) watch(pc *webrtc.PeerConnection) {
 		case webrtc.ICEConnectionStateDisconnected:
 			// Not waiting for "failed": by then viewers have seen a frozen picture
 			// for half a minute.
-			st.lose("silent")
+			st.silence()
 		case webrtc.ICEConnectionStateFailed:
 			st.lose("ice")
 		default:
@@ -57,6 +59,22 @@ func (st *states) connect() {
 	if !st.isConnected {
 		st.isConnected, st.iceUp = true, true
 		close(st.connected)
+	}
+}
+
+// silence is the end of a session that is not connected yet; a connected one may
+// find another path.
+func (st *states) silence() {
+	st.mu.Lock()
+	connected := st.isConnected
+	st.mu.Unlock()
+	if !connected {
+		st.lose("silent")
+		return
+	}
+	select {
+	case st.silent <- struct{}{}:
+	default:
 	}
 }
 

@@ -16,6 +16,8 @@ type Stats struct {
 	Pair string
 	// Connected is when ICE and DTLS came up.
 	Connected time.Time
+	// Restarts counts the times that the session has moved to a new path.
+	Restarts uint64
 	// MalformedRTCP counts what could not be read.
 	MalformedRTCP uint64
 }
@@ -45,6 +47,7 @@ func (s *Session) Stats() Stats {
 		RTT:           time.Duration(s.rtt.Load()),
 		Pair:          s.pair(),
 		Connected:     s.connected,
+		Restarts:      s.restarts.Load(),
 		MalformedRTCP: s.malformed.Load(),
 	}
 	for _, t := range s.tracks {

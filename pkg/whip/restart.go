@@ -1,0 +1,173 @@
+package whip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+)
+
+const (
+	// restartPause is between two attempts at a restart.
+	restartPause = 500 * time.Millisecond
+	// addressInterval is between two looks at this machine's addresses.
+	addressInterval = 2 * time.Second
+)
+
+// recover brings media back over a new path in the same WHIP session (RFC 9725
+// section 4.3.3). It is called once the old path is lost: offering a restart makes
+// the WebRTC library forget it. An error means that the session is to be ended.
+func (s *Session) recover(why string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.client.cfg.Timeouts.Restart)
+	defer cancel()
+	go func() {
+		select {
+		case <-s.stop:
+			cancel()
+		case <-s.states.lost:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	began := time.Now()
+	s.log.Info("whip session lost its path, restarting ICE", "reason", why)
+	if err := s.restartICE(ctx); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	s.restarts.Add(1)
+	s.log.Info("whip session has a path again", "took", took.Round(time.Millisecond), "path", s.pair())
+	for _, t := range s.tracks {
+		if t.kind == Video {
+			s.keyFrameWanted(t) // what was sent meanwhile is lost
+		}
+	}
+	return nil
+}
+
+// restartICE restarts ICE until there is a path, the server refuses, or ctx ends.
+// Each attempt gathers anew: the network may only just be coming back.
+func (s *Session) restartICE(ctx context.Context) error {
+	// Connections from before may be bound to an address that is gone.
+	s.client.http.CloseIdleConnections()
+	for {
+		err := s.offerRestart(ctx)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || errors.Is(err, errNoRestart) || slowly(err) {
+			return fmt.Errorf("ICE restart: %w", err)
+		}
+		pause := time.NewTimer(restartPause)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return fmt.Errorf("ICE restart: %w", err)
+		}
+	}
+}
+
+func slowly(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Slow()
+}
+
+// offerRestart makes one attempt.
+func (s *Session) offerRestart(ctx context.Context) error {
+	offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true, OfferAnswerOptions: webrtc.OfferAnswerOptions{
+		ICETricklingSupported: s.trickles,
+	}})
+	if err != nil {
+		return err
+	}
+	complete := webrtc.GatheringCompletePromise(s.pc)
+	if err := s.pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
+	timeout := time.NewTimer(s.client.cfg.Timeouts.Gather)
+	defer timeout.Stop()
+	select {
+	case <-complete:
+	case <-timeout.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	local := s.pc.LocalDescription().SDP
+	if len(candidates(local)) == 0 {
+		return errors.New("no ICE candidates were found")
+	}
+	reply, err := s.patchRestart(ctx, local)
+	if err != nil {
+		return err
+	}
+	answer := withFragment(s.answer, reply)
+	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
+	if err != nil {
+		return fmt.Errorf("the reply cannot be used: %w", err)
+	}
+	s.answer = answer
+	return s.awaitPair(ctx)
+}
+
+// awaitPair waits until ICE has chosen a path.
+func (s *Session) awaitPair(ctx context.Context) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.pair() == "" {
+		select {
+		case <-tick.C:
+		case <-s.states.lost:
+			return s.states.reason(s)
+		case <-ctx.Done():
+			return errors.New("no connection on the new path")
+		}
+	}
+	return nil
+}
+
+// mayRestart tells whether a lost path is worth an attempt.
+func (s *Session) mayRestart() bool {
+	return !s.client.cfg.NoRestart && s.url != nil && !s.client.abilities.of(s.url.Host).noRestart
+}
+
+// addressGone tells whether the media's own address is no longer one of this
+// machine's. The packets may still get out, by another address, but the server
+// would go on sending to the old one, and give the session up later.
+func (s *Session) addressGone() bool {
+	local, ok := s.localAddress()
+	if !ok {
+		return false
+	}
+	have := network{interfaces: s.client.cfg.Interfaces, loopback: s.client.cfg.Loopback}.addresses()
+	if f := s.client.cfg.addresses; f != nil {
+		have = f(have)
+	}
+	return len(have) > 0 && !slices.Contains(have, local)
+}
+
+// localAddress is that of the path in use, if the path begins at this machine's own
+// socket.
+func (s *Session) localAddress() (netip.Addr, bool) {
+	senders := s.pc.GetSenders()
+	if len(senders) == 0 {
+		return netip.Addr{}, false
+	}
+	pair, err := senders[0].Transport().ICETransport().GetSelectedCandidatePair()
+	if err != nil || pair == nil || pair.Local == nil {
+		return netip.Addr{}, false
+	}
+	address := pair.Local.Address
+	if pair.Local.Typ != webrtc.ICECandidateTypeHost {
+		address = pair.Local.RelatedAddress
+	}
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.IsUnspecified() {
+		return netip.Addr{}, false
+	}
+	return ip.Unmap(), true
+}
