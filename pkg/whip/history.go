@@ -1,15 +1,19 @@
 package whip
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // history keeps the packets of one track that were sent last, so that a NACK can
-// be answered. It holds a second of the stream: its memory starts small and
-// doubles whenever a second of packets did not fit, up to a bound. Putting a
-// packet in copies its payload and allocates nothing. It is not safe for
-// concurrent use.
+// be answered. It holds a second of the stream: its memory starts small and grows
+// whenever a second of packets did not fit, by as little as does, up to a bound:
+// it is most of what a session takes. Putting a packet in copies its payload and
+// allocates nothing. It is not safe for concurrent use.
 type history struct {
 	slots []slot // by sequence number
-	data  []byte // a ring; its size is a power of two
+	data  []byte // a ring
+	step  int    // data grows by multiples of it
 	max   int
 	pos   uint64 // bytes written since the start, gaps at the ring's end included
 
@@ -45,9 +49,9 @@ const (
 )
 
 // newHistory returns a history of at most so many packets (a power of two, below
-// 2^15) and bytes; start and limit are powers of two.
+// 2^15) and bytes.
 func newHistory(packets, start, limit int) *history {
-	return &history{slots: make([]slot, packets), data: make([]byte, start), max: limit}
+	return &history{slots: make([]slot, packets), data: make([]byte, start), step: start / 2, max: limit}
 }
 
 // newVideoHistory keeps a second of 16 Mb/s in 2 MiB, and of 2,048 packets.
@@ -77,20 +81,25 @@ func (h *history) put(seq uint16, timestamp uint32, marker bool, payload []byte,
 	h.pos += uint64(len(payload))
 }
 
-// grow doubles the memory and takes the packets along. A position modulo the new
-// size is the one modulo the old size or that plus the old size, so each payload
-// stays in one piece.
+// grow makes room for what this second has brought so far and a quarter more, and
+// lays the packets out anew, the oldest first.
 func (h *history) grow() {
-	old := h.data
-	h.data = make([]byte, 2*len(old))
+	old, want := h.data, max(h.windowBytes, len(h.data)+len(h.data)/4)
+	h.data = make([]byte, min((want+h.step-1)/h.step*h.step, h.max))
+	var kept []*slot
 	for i := range h.slots {
 		s := &h.slots[i]
-		if !s.used || h.pos-s.at > uint64(len(old)) {
-			s.used = false
-			continue
+		if s.used = s.used && h.pos-s.at <= uint64(len(old)); s.used {
+			kept = append(kept, s)
 		}
+	}
+	slices.SortFunc(kept, func(a, b *slot) int { return int(int64(a.at) - int64(b.at)) }) //nolint:gosec // far from overflow
+	h.pos = 0
+	for _, s := range kept {
 		from := s.at % uint64(len(old))
-		copy(h.data[s.at%uint64(len(h.data)):], old[from:from+uint64(s.size)])
+		copy(h.data[h.pos:], old[from:from+uint64(s.size)])
+		s.at = h.pos
+		h.pos += uint64(s.size) //nolint:gosec // positive
 	}
 }
 
