@@ -22,19 +22,22 @@ import (
 type gate struct {
 	net.PacketConn
 	in, out atomic.Bool
+	open    func(net.Addr) bool // nil for everyone
 }
+
+func (g *gate) shut(addr net.Addr) bool { return g.open != nil && !g.open(addr) }
 
 func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, addr, err := g.PacketConn.ReadFrom(b)
-		if err != nil || !g.in.Load() {
+		if err != nil || (!g.in.Load() && !g.shut(addr)) {
 			return n, addr, err
 		}
 	}
 }
 
 func (g *gate) WriteTo(b []byte, addr net.Addr) (int, error) {
-	if g.out.Load() {
+	if g.out.Load() || g.shut(addr) {
 		return len(b), nil
 	}
 	return g.PacketConn.WriteTo(b, addr)
@@ -46,7 +49,7 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn}, tracks: map[string]*received{}}
+	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn, open: server.cfg.Reachable}, tracks: map[string]*received{}}
 	s.Blackhole(server.cfg.NoMedia, server.cfg.NoMedia)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s.gate, Logger: quiet().NewLogger("ice")})
 	api, err := newAPI(server.cfg, mux)

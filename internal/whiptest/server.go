@@ -3,6 +3,7 @@ package whiptest
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -48,6 +49,9 @@ type Config struct {
 	NoMedia bool
 	// PassiveDTLS leaves the beginning of the DTLS handshake to the client.
 	PassiveDTLS bool
+	// Reachable, if set, says with whom media can be exchanged; everyone else's is
+	// lost, in both directions.
+	Reachable func(net.Addr) bool
 	// RestartOpensPath lets media through again once ICE is restarted: a path that
 	// is lost for good, and another one.
 	RestartOpensPath bool

@@ -16,6 +16,8 @@ const (
 	// with jitter; at that rate the loss of one check would pass for the loss of
 	// the session, which is given up after Timeouts.Disconnect.
 	keepalive = 2 * time.Second
+	// relayWait leaves direct paths a second before one over a TURN server is taken.
+	relayWait = time.Second
 	// noFail is never waited for: a session is given up when it is disconnected.
 	noFail = time.Minute
 )
@@ -75,6 +77,12 @@ func (c *Client) settings(mux ice.UDPMux) webrtc.SettingEngine {
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	e.SetICETimeouts(c.cfg.Timeouts.Disconnect, noFail, min(keepalive, c.cfg.Timeouts.Disconnect/3))
 	e.SetSTUNGatherTimeout(c.cfg.Timeouts.Gather)
+	// How long a relay waits for something better: nothing else is asked for, or a
+	// direct path has had its chance.
+	e.SetRelayAcceptanceMinWait(relayWait)
+	if c.cfg.RelayOnly {
+		e.SetRelayAcceptanceMinWait(0)
+	}
 	e.SetSRTPProtectionProfiles(srtpProfiles(hasAES())...)
 	if c.cfg.UDPPorts[0] != 0 {
 		// For the agent's own sockets; the range was checked by New.
