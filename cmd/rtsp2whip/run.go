@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 // serve runs the site, and its HTTP server if listen is not empty, until ctx
 // ends. A server that cannot listen is told before any camera is opened.
 func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger) error {
+	tuneMemory(os.Getenv, log)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
