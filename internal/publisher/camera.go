@@ -34,7 +34,7 @@ func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
 	wait := pace.next(f)
 	p.report("camera", f, wait)
 	p.update(func() {
-		p.camera = side{phase: phaseWaiting, fault: &f, stall: isStall(err), barred: errors.Is(err, errBFrames)}
+		p.camera = side{phase: phaseWaiting, fault: &f, stall: isStall(err), barred: isBarred(err)}
 		p.status.CameraFailures++
 		p.status.Tried = true
 		if p.away.IsZero() {
@@ -153,7 +153,7 @@ func (p *Publisher) choose(src SourceSession) ([]*feed, error) {
 	var hasAudio bool
 	for _, t := range src.Tracks() {
 		switch {
-		case t.Kind == Video && t.Codec == CodecH264 && len(feeds) == 0:
+		case t.Kind == Video && t.Codec == p.cfg.Codec && len(feeds) == 0:
 			feeds = append(feeds, p.videoFeed(t))
 		case t.Kind != Audio || hasAudio:
 		case !p.cfg.Audio:
@@ -170,7 +170,8 @@ func (p *Publisher) choose(src SourceSession) ([]*feed, error) {
 		}
 	}
 	if len(feeds) == 0 || feeds[0].video == nil {
-		return nil, &hinted{text: "the camera offers no H.264 video", hint: "set its video codec to H.264", slow: true}
+		return nil, &hinted{text: "the camera offers no " + dotted(p.cfg.Codec) + " video",
+			hint: "set its video codec to " + dotted(p.cfg.Codec), slow: true}
 	}
 	p.setNotes(notes, audioNote)
 	return feeds, nil
@@ -231,7 +232,7 @@ func (p *Publisher) probe(ctx context.Context, src SourceSession, feeds []*feed,
 		case sps == nil:
 			if time.Since(start) > probeTimeout {
 				p.wantKeyFrame()
-				return nil, &hinted{text: fmt.Sprintf("no H.264 parameter sets (SPS, PPS) within %s", probeTimeout),
+				return nil, &hinted{text: fmt.Sprintf("no %s parameter sets (SPS, PPS) within %s", dotted(p.cfg.Codec), probeTimeout),
 					hint: "set a shorter key frame interval (GOP) at the camera"}
 			}
 			continue
@@ -261,6 +262,20 @@ func onlyFlowing(feeds []*feed) []*feed {
 		}
 	}
 	return out
+}
+
+// dotted is a video codec's name as people write it.
+func dotted(codec string) string {
+	if codec == CodecH265 {
+		return "H.265"
+	}
+	return "H.264"
+}
+
+// isBarred tells a camera that must not be shown from one that is away.
+func isBarred(err error) bool {
+	var h *hinted
+	return errors.As(err, &h) && h.barred
 }
 
 // isStall tells silence of a connected camera from a lost one.

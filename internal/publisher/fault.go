@@ -35,6 +35,7 @@ func faultOf(err error) Fault {
 type hinted struct {
 	text, hint string
 	slow       bool
+	barred     bool // what the camera sends must not be shown
 }
 
 func (e *hinted) Error() string { return e.text }

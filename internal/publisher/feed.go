@@ -29,7 +29,7 @@ type outlet struct {
 type feed struct {
 	track  Track
 	repack repacker
-	video  *repack.H264 // nil for audio
+	video  *repack.Video // nil for audio
 	line   *repack.Line
 	g711   bool
 	alaw   bool // g711 only: µ-law is being turned into A-law
@@ -53,10 +53,16 @@ type counters struct {
 	last           atomic.Int64  // Unix ns of the newest packet; 0: none
 }
 
-// newVideoFeed repacks a camera's H.264.
+// newVideoFeed repacks a camera's video.
 func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 	line := repack.NewLine(90000)
-	v := repack.NewH264(repack.H264Config{SEI: cfg.SEI, OnLoss: cfg.OnLoss, DropBFrames: cfg.DropBFrames}, line)
+	vc := repack.VideoConfig{SEI: cfg.SEI, OnLoss: cfg.OnLoss, DropBFrames: cfg.DropBFrames}
+	var v *repack.Video
+	if cfg.Codec == CodecH265 {
+		v = repack.NewH265(vc, line)
+	} else {
+		v = repack.NewH264(vc, line)
+	}
 	v.SetParameterSets(t.ParameterSets...)
 	return &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay, refuses: !cfg.DropBFrames}
 }
@@ -76,17 +82,14 @@ func newAudioFeed(t Track, sent *counters) *feed {
 // pauseReplay spreads a replayed group of pictures to about 80 Mb/s.
 func pauseReplay() { time.Sleep(2 * time.Millisecond) }
 
-// errBFrames is a camera that is not published because of its B-frames.
-var errBFrames = &hinted{
-	text: repack.BFramesSentence,
-	hint: "or set b_frames to drop: they are left out then, at a lower frame rate",
-	slow: true,
-}
-
 // refused says why nothing more of the camera may be sent, nil if all is well.
 func (f *feed) refused() error {
 	if f.refuses && f.video.BFrames() {
-		return errBFrames
+		return &hinted{
+			text: f.video.BFramesSentence(),
+			hint: "or set b_frames to drop: they are left out then, at a lower frame rate",
+			slow: true, barred: true,
+		}
 	}
 	return nil
 }
@@ -126,7 +129,7 @@ func (f *feed) WriteRTP(h *rtp.Header, payload []byte) error {
 	}
 	if out == nil {
 		if f.video != nil {
-			f.cache.add(h, payload)
+			f.cache.add(h, payload, startsKeyFrame(f.track.Codec, payload))
 		}
 		return nil
 	}
@@ -157,7 +160,7 @@ func (f *feed) restart(t Track) {
 func (f *feed) offer(codecs []string) Offer {
 	o := Offer{Kind: f.track.Kind, Codecs: codecs, ClockRate: f.track.ClockRate, Channels: f.track.Channels}
 	if f.video != nil {
-		o.Codecs = []string{CodecH264}
+		o.Codecs = []string{f.track.Codec}
 		o.ProfileLevelID = f.video.Stats().ProfileLevelID
 	}
 	return o

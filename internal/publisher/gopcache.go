@@ -28,19 +28,23 @@ type cachedPacket struct {
 
 // startsKeyFrame tells the packet that opens a key frame: repack sends the
 // parameter sets in packets of their own right before each IDR.
-func startsKeyFrame(payload []byte) bool {
+func startsKeyFrame(codec string, payload []byte) bool {
 	if len(payload) == 0 {
 		return false
+	}
+	if codec == CodecH265 {
+		t := payload[0] >> 1 & 0x3f
+		return t == 48 || t == 32 // AP, VPS
 	}
 	t := payload[0] & 0x1f
 	return t == 24 || t == 7 // STAP-A, SPS
 }
 
-// add keeps one packet. Header extensions are not kept: there are none yet
+// add keeps one packet; key says whether a key frame begins with it. Header extensions are not kept: there are none yet
 // where repack writes.
-func (c *gopCache) add(h *rtp.Header, payload []byte) {
+func (c *gopCache) add(h *rtp.Header, payload []byte, key bool) {
 	newUnit := len(c.packets) == 0 || c.packets[len(c.packets)-1].header.Timestamp != h.Timestamp
-	if newUnit && startsKeyFrame(payload) {
+	if newUnit && key {
 		c.reset()
 	} else if len(c.packets) == 0 {
 		return // joined in mid-GOP: useless without its key frame

@@ -80,7 +80,9 @@ func TestFaultOf(t *testing.T) {
 
 func TestGOPCache(t *testing.T) {
 	var c gopCache
-	add := func(ts uint32, payload ...byte) { c.add(&rtp.Header{Timestamp: ts}, payload) }
+	add := func(ts uint32, payload ...byte) {
+		c.add(&rtp.Header{Timestamp: ts}, payload, startsKeyFrame(CodecH264, payload))
+	}
 	replayed := func() (ts []uint32, payloads []string) {
 		c.replay(func(h *rtp.Header, p []byte) error {
 			ts, payloads = append(ts, h.Timestamp), append(payloads, string(p))
@@ -112,7 +114,7 @@ func TestGOPCache(t *testing.T) {
 	big := make([]byte, 1100)
 	big[0] = 0x41
 	for i := range uint32(gopCacheBytes/len(big) + 1) {
-		c.add(&rtp.Header{Timestamp: 18000 + i*3600}, big)
+		c.add(&rtp.Header{Timestamp: 18000 + i*3600}, big, false)
 	}
 	if ts, _ := replayed(); len(ts) != 0 {
 		t.Errorf("a group of pictures over the bound was kept: %d packets", len(ts))
@@ -125,8 +127,8 @@ func TestGOPCache(t *testing.T) {
 
 func TestGOPCacheAcrossTheTimestampsEnd(t *testing.T) {
 	var c gopCache
-	c.add(&rtp.Header{Timestamp: 0xffffff00}, []byte{24})
-	c.add(&rtp.Header{Timestamp: 20}, []byte{0x41})
+	c.add(&rtp.Header{Timestamp: 0xffffff00}, []byte{24}, true)
+	c.add(&rtp.Header{Timestamp: 20}, []byte{0x41}, false)
 	var first uint32
 	c.replay(func(h *rtp.Header, _ []byte) error {
 		if first == 0 {

@@ -10,6 +10,7 @@ import (
 // Codec names, as in the RTP payload format registrations.
 const (
 	CodecH264 = "H264"
+	CodecH265 = "H265"
 	CodecOpus = "opus"
 	CodecPCMA = "PCMA"
 	CodecPCMU = "PCMU"
@@ -80,7 +81,7 @@ type Offer struct {
 	Kind Kind
 	// Codecs in order of preference; the target takes one of them.
 	Codecs         []string
-	ProfileLevelID string // H.264 only: six hex digits, from the SPS
+	ProfileLevelID string // video only: six hex digits, from the SPS (see repack.VideoInfo)
 	ClockRate      int    // Hz
 	Channels       int
 }

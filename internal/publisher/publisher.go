@@ -11,6 +11,7 @@ package publisher
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,7 @@ type Config struct {
 	// DropBFrames leaves B-frames out where that is legal. Without it a camera
 	// that sends some is not published: receivers show them in the wrong order.
 	DropBFrames bool
+	Codec       string       // of the video: CodecH264, the default, or CodecH265
 	Logger      *slog.Logger // nil: slog.Default()
 }
 
@@ -93,8 +95,13 @@ func New(cfg Config) (*Publisher, error) {
 		return nil, errors.New("publisher: no source")
 	case cfg.Target == nil:
 		return nil, errors.New("publisher: no target")
+	case cfg.Codec != "" && cfg.Codec != CodecH264 && cfg.Codec != CodecH265:
+		return nil, fmt.Errorf("publisher: codec %q is no video codec", cfg.Codec)
 	case cfg.Hold < 0:
 		return nil, errors.New("publisher: hold is negative")
+	}
+	if cfg.Codec == "" {
+		cfg.Codec = CodecH264
 	}
 	if cfg.Hold == 0 {
 		cfg.Hold = DefaultHold

@@ -120,7 +120,7 @@ func (p *Publisher) Status() Status {
 	}
 	if video != nil {
 		v := video.video.Stats()
-		s.Codec = CodecH264
+		s.Codec = p.cfg.Codec
 		s.ProfileLevelID, s.Width, s.Height = v.ProfileLevelID, v.Width, v.Height
 		s.Lost, s.Damaged = v.LostPackets, v.DamagedUnits
 		s.KeyFrames, s.KeyFrameInterval = v.KeyFrames, v.KeyFrameInterval

@@ -193,7 +193,7 @@ func differs(session, camera []*feed, offers []Offer) string {
 	}
 	was, is := offers[0].ProfileLevelID, camera[0].video.Stats().ProfileLevelID
 	if len(was) == 6 && len(is) == 6 && was[:2] != is[:2] {
-		return fmt.Sprintf("the camera changed its H.264 profile from %s to %s", was, is)
+		return fmt.Sprintf("the camera changed its %s profile from %s to %s", dotted(camera[0].track.Codec), was, is)
 	}
 	return ""
 }

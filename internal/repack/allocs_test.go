@@ -71,7 +71,7 @@ func loops() map[string]*loop {
 func TestNoAllocations(t *testing.T) {
 	for name, l := range loops() {
 		t.Run(name, func(t *testing.T) {
-			for _, cfg := range []H264Config{{}, {SEI: SEIPass, OnLoss: PassDamaged}} {
+			for _, cfg := range []VideoConfig{{}, {SEI: SEIPass, OnLoss: PassDamaged}} {
 				r := NewH264(cfg, NewLine(90000))
 				var w discard
 				if n := testing.AllocsPerRun(10, func() {
@@ -87,6 +87,22 @@ func TestNoAllocations(t *testing.T) {
 				l.seq += 5 // the next round begins with a loss of everything
 			}
 		})
+	}
+}
+
+func TestNoAllocationsH265(t *testing.T) {
+	v := clip265(t)
+	for name, packetize := range packetizers265() {
+		l := newLoop(v.AccessUnits, packetize, true)
+		r := NewH265(VideoConfig{}, NewLine(90000))
+		var w discard
+		if n := testing.AllocsPerRun(3, func() {
+			if err := l.push(r, &w); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 0 || w.packets == 0 {
+			t.Errorf("%s: %v allocations for %d packets, %d sent", name, n, len(l.packets), w.packets)
+		}
 	}
 }
 
@@ -112,7 +128,7 @@ func TestNoAllocationsAudio(t *testing.T) {
 func BenchmarkH264(b *testing.B) {
 	for name, l := range loops() {
 		b.Run(name, func(b *testing.B) {
-			r := NewH264(H264Config{}, NewLine(90000))
+			r := NewH264(VideoConfig{}, NewLine(90000))
 			var w discard
 			b.ReportAllocs()
 			b.SetBytes(int64(l.bytes / len(l.packets)))

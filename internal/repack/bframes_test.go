@@ -31,7 +31,7 @@ func TestBFramesAreFoundAndNothingElse(t *testing.T) {
 		"360p-bframes": true, "360p-pyramid": true, "360p-baseline": false, "360p-main": false, "360p-high": false,
 		"360p-refresh": false, "360p-slices": false, "720p-main": false, "1080p-high": false,
 	} {
-		g := newRig(t, H264Config{})
+		g := newRig(t, VideoConfig{})
 		playClip(t, g, name)
 		if got := g.r.BFrames(); got != want || !g.r.Judged() || g.r.Stats().BFrames != want {
 			t.Errorf("%s: B-frames %v, judged %v", name, got, g.r.Judged())
@@ -52,7 +52,7 @@ func TestJudgedInTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		for start := range 20 {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			g.r.SetParameterSets(v.ParameterSets...)
 			for i := start; !g.r.Judged(); i++ {
 				g.send(v.AccessUnits[i])
@@ -65,7 +65,7 @@ func TestJudgedInTime(t *testing.T) {
 }
 
 func TestDropBFrames(t *testing.T) {
-	g := newRig(t, H264Config{DropBFrames: true})
+	g := newRig(t, VideoConfig{DropBFrames: true})
 	v := playClip(t, g, "360p-bframes")
 	s := g.r.Stats()
 	if !s.BFrames || s.Problem != "" || s.DroppedBFrames == 0 || s.AccessUnits+s.DroppedBFrames != uint64(len(v.AccessUnits)) || s.DamagedUnits != 0 {
@@ -90,7 +90,7 @@ func TestDropBFrames(t *testing.T) {
 
 // B pictures to which others refer stay, and the status tells.
 func TestDropBFramesOfAPyramid(t *testing.T) {
-	g := newRig(t, H264Config{DropBFrames: true})
+	g := newRig(t, VideoConfig{DropBFrames: true})
 	playClip(t, g, "360p-pyramid")
 	s := g.r.Stats()
 	if !s.BFrames || s.DroppedBFrames == 0 || !strings.Contains(s.Problem, "to which other frames refer") {
@@ -98,7 +98,7 @@ func TestDropBFramesOfAPyramid(t *testing.T) {
 	}
 	for _, u := range g.units() {
 		for _, n := range u.nalus {
-			if sh := g.r.sets.slice(n[1:]); n[0]&typeMask == nalSlice && n[0]&refMask == 0 && sh.typ == 1 {
+			if sh := g.r.codec.slice(headerOf(n), n[1:]); n[0]&typeMask == nalSlice && n[0]&refMask == 0 && sh.typ == 1 {
 				t.Fatal("a B picture to which none refers was sent")
 			}
 		}
@@ -109,7 +109,7 @@ func TestDropBFramesOfAPyramid(t *testing.T) {
 func TestLossAmongDroppedBFrames(t *testing.T) {
 	main := makeSPS(spsSpec{profile: 77})
 	b := makeSlice(sliceSpec{typ: 6, frameNum: 2, size: 90, disposed: true})
-	g := newRig(t, H264Config{DropBFrames: true})
+	g := newRig(t, VideoConfig{DropBFrames: true})
 	g.sendAll(pic(main, testPPS, makeSlice(sliceSpec{idr: true, typ: 7, size: 100})), delta(1, 100))
 	g.frame()
 	g.push(false, b...)

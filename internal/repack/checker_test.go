@@ -16,7 +16,20 @@ type checker struct {
 	closed  bool // the last packet had the marker
 	inFU    bool // the last packet was a fragment that was not the last of its unit
 	fu      byte // header of the fragmented unit
+
+	hevc  bool
+	fu265 [2]byte
+
+	// Parameter sets belong before each key frame, if they are known.
+	sets     byte // kinds seen with this timestamp, a bit each
+	complete bool // all kinds are known to the repacker; set before each Push
+	before   bool // complete when the access unit before this one began to be sent
+	sure     bool // complete when this one arrived
 }
+
+// forget says that parameter sets may have become unknown.
+func (c *checker) forget() { c.complete, c.before, c.sure = false, false, false }
+
 
 func (c *checker) packet(h *rtp.Header, payload []byte) error {
 	if size := h.MarshalSize() + len(payload); size > c.max {
@@ -37,7 +50,13 @@ func (c *checker) packet(h *rtp.Header, payload []byte) error {
 			c.inFU = false // the rest of a damaged unit is not sent
 		}
 	}
+	if !c.started || h.Timestamp != c.ts {
+		c.sets, c.sure, c.before = 0, c.before, c.complete
+	}
 	c.started, c.seq, c.ts, c.closed = true, h.SequenceNumber, h.Timestamp, h.Marker
+	if c.hevc {
+		return c.payload265(h, payload)
+	}
 	return c.payload(h, payload)
 }
 
@@ -51,9 +70,12 @@ func (c *checker) payload(h *rtp.Header, b []byte) error {
 	}
 	switch {
 	case t >= 1 && t <= 23:
-		return nil
+		return c.unit(t)
 	case t == nalSTAPA:
-		_, err := splitSTAP(b)
+		units, err := splitSTAP(b)
+		for _, u := range units {
+			err = errors.Join(err, c.unit(u[0]&typeMask))
+		}
 		return err
 	case t != nalFUA:
 		return fmt.Errorf("type %d is not of mode 1", t)
@@ -75,6 +97,20 @@ func (c *checker) payload(h *rtp.Header, b []byte) error {
 		return errors.New("marker amid a fragmented unit")
 	}
 	c.inFU, c.fu = !end, header
+	if start {
+		return c.unit(b[1] & typeMask)
+	}
+	return nil
+}
+
+// unit looks at the beginning of each NAL unit.
+func (c *checker) unit(t byte) error {
+	switch {
+	case t == nalSPS || t == nalPPS:
+		c.sets |= 1 << (t - nalSPS)
+	case t == nalIDR && c.sets != 3 && c.sure:
+		return fmt.Errorf("key frame behind parameter sets %02b", c.sets)
+	}
 	return nil
 }
 

@@ -9,46 +9,47 @@ const maxLeads = 1 << 16
 // unit is a NAL unit that arrives in fragments.
 type unit struct {
 	open    bool
-	header  byte
+	header  header
 	kind    kind
 	decided bool // of a slice: its beginning was read, and send is known
 	send    bool
 	zeros   int  // at the end of what has come so far
 	bare    bool // a start code was the last thing that came; the header is next
+	got     int  // bytes of that header
 	headLen int
 	head    [headSize]byte // the beginning of a slice in small fragments
 	parts   []byte         // of a set or lead; kept to be used again
 }
 
-// fuA takes a fragment (section 5.8). The header is the first fragment's
+// fragment takes a fragment (RFC 6184, section 5.8; RFC 7798, section 4.4.3). The header is the first fragment's
 // throughout: some cameras change it midway. A fragment that starts a unit ends
 // the one before, a missing end bit notwithstanding; both bits in one fragment
 // make a whole unit, and fragments may be empty.
-func (r *H264) fuA(b []byte) {
-	if len(b) < 2 {
+func (r *Video) fragment(b []byte) {
+	h, flags, data, ok := r.codec.fragment(b)
+	if !ok {
 		r.shared.dropped.Add(1)
 		return
 	}
-	header := b[0]&^typeMask | b[1]&typeMask
-	if b[1]&fuStart != 0 {
+	if flags&fuStart != 0 {
 		r.endUnit()
-		r.openUnit(header)
+		r.openUnit(h)
 	} else if !r.unit.open {
-		r.orphan(header)
+		r.orphan(h)
 		return
 	}
-	r.feed(b[2:])
-	if b[1]&fuEnd != 0 {
+	r.feed(data)
+	if flags&fuEnd != 0 {
 		r.endUnit()
 	}
 }
 
-func (r *H264) openUnit(header byte) {
-	r.unit = unit{open: true, header: header, kind: r.kindOf(header), parts: r.unit.parts[:0]}
+func (r *Video) openUnit(h header) {
+	r.unit = unit{open: true, header: h, kind: r.classOf(h).kind, parts: r.unit.parts[:0]}
 }
 
 // feed adds to the open unit, looking for start codes also across fragments.
-func (r *H264) feed(b []byte) {
+func (r *Video) feed(b []byte) {
 	if len(b) == 0 {
 		return
 	}
@@ -75,17 +76,18 @@ func (r *H264) feed(b []byte) {
 }
 
 // nextUnit ends the open unit at a start code and opens the one after it.
-func (r *H264) nextUnit(b *[]byte) {
-	if !r.unit.bare {
+func (r *Video) nextUnit(b *[]byte) {
+	u := &r.unit
+	if !u.bare {
 		r.endUnit()
+		*u = unit{open: true, bare: true, parts: u.parts[:0]}
 	}
-	if len(*b) == 0 {
-		r.openUnit(0)
-		r.unit.bare = true
-		return
+	n := copy(u.header[u.got:r.size], *b)
+	u.got += n
+	*b = (*b)[n:]
+	if u.got == r.size {
+		r.openUnit(u.header)
 	}
-	r.openUnit((*b)[0])
-	*b = (*b)[1:]
 }
 
 // straddling returns how many bytes of b complete a start code that began in
@@ -109,7 +111,7 @@ func (u *unit) countZeros(b []byte) {
 }
 
 // trimUnit takes back the zeros of a start code, as far as they are not sent.
-func (r *H264) trimUnit() {
+func (r *Video) trimUnit() {
 	u := &r.unit
 	u.parts = bytes.TrimRight(u.parts, "\x00")
 	for u.headLen > 0 && u.head[u.headLen-1] == 0 {
@@ -121,7 +123,7 @@ func (r *H264) trimUnit() {
 }
 
 // add adds bytes without start codes to the open unit.
-func (r *H264) add(b []byte) {
+func (r *Video) add(b []byte) {
 	u := &r.unit
 	switch u.kind {
 	case kindSlice:
@@ -138,7 +140,7 @@ func (r *H264) add(b []byte) {
 			return
 		}
 		if len(u.parts) == 0 {
-			u.parts = append(u.parts, u.header)
+			u.parts = append(u.parts, u.header[:r.size]...)
 		}
 		u.parts = append(u.parts, b...)
 	}
@@ -146,7 +148,7 @@ func (r *H264) add(b []byte) {
 
 // gather waits until enough of a slice has come to read its header, and decides
 // then whether it is sent. It reports whether that has been decided.
-func (r *H264) gather(b *[]byte) bool {
+func (r *Video) gather(b *[]byte) bool {
 	u := &r.unit
 	if u.headLen == 0 && len(*b) >= headSize {
 		r.decide(*b)
@@ -162,7 +164,7 @@ func (r *H264) gather(b *[]byte) bool {
 	return true
 }
 
-func (r *H264) decide(head []byte) {
+func (r *Video) decide(head []byte) {
 	u := &r.unit
 	u.decided = true
 	u.send = r.beginSlice(u.header, head)
@@ -171,7 +173,7 @@ func (r *H264) decide(head []byte) {
 	}
 }
 
-func (r *H264) decideGathered() {
+func (r *Video) decideGathered() {
 	u := &r.unit
 	r.decide(u.head[:u.headLen])
 	if u.send {
@@ -180,7 +182,7 @@ func (r *H264) decideGathered() {
 }
 
 // endUnit completes the open unit, if there is one.
-func (r *H264) endUnit() {
+func (r *Video) endUnit() {
 	u := &r.unit
 	if !u.open {
 		return
@@ -195,11 +197,11 @@ func (r *H264) endUnit() {
 			r.out.end()
 		}
 	case kindSet:
-		if len(u.parts) > 1 {
+		if len(u.parts) > r.size {
 			r.set(u.parts)
 		}
 	case kindLead:
-		if len(u.parts) > 1 {
+		if len(u.parts) > r.size {
 			r.lead(u.parts)
 		}
 	case kindDrop:

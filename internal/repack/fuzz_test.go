@@ -59,40 +59,54 @@ func FuzzH264(f *testing.F) {
 	f.Add(scriptOf(append([][]byte{stapA(k[:2]...)}, fragments(k[2], 70)...)...))
 	f.Add(scriptOf(fragments(append(bytes.Clone(k[0]), append([]byte{0, 0, 0, 1}, k[2]...)...), 99)...))
 	f.Add(scriptOf(stapA(k[0], stapA(k[1]), k[2][:9]), []byte{0x79, 0, 0, 0, 1, 1}, []byte{0, 0, 1, 0x61, 0x9a}))
-	f.Fuzz(func(t *testing.T, in []byte) {
-		if len(in) == 0 {
-			return
-		}
-		cfg := H264Config{MaxPacketSize: 76 + 16*int(in[0]>>4)*int(in[0]>>4), SEI: SEI(in[0] & 1), OnLoss: OnLoss(in[0] >> 1 & 1)}
-		g := newRig(t, cfg)
-		s := script(in[1:])
-		var ssrc uint32
-		for {
-			flags, seq, ts, payload, ok := s.next()
-			if !ok {
-				break
-			}
-			if flags&scriptRestart != 0 && seq == 0 {
-				g.r.Restart()
-			}
-			if flags&scriptSets != 0 {
-				g.r.SetParameterSets(payload)
-			}
-			if flags&scriptSSRC != 0 {
-				ssrc++
-			}
-			g.advance(flags, ts)
-			g.seq += uint16(int8(seq)>>5) + 1 // mostly the next one
-			p := rtp.Packet{Header: rtp.Header{SSRC: ssrc, SequenceNumber: g.seq, Timestamp: g.ts, Marker: flags&scriptMarker != 0}, Payload: payload}
-			if err := g.r.Push(&p, g.now, g); err != nil {
-				t.Fatal(err)
-			}
-			g.r.Stats()
-		}
-		if _, err := depacketize(g.out); err != nil {
-			t.Fatal(err)
-		}
+	f.Fuzz(func(t *testing.T, in []byte) { fuzzVideo(t, in, newRig) })
+}
+
+// The same of H.265.
+func FuzzH265(f *testing.F) {
+	v := clip265(f)
+	k := key265(v, 19)
+	f.Add(scriptOf(k...))
+	f.Add(scriptOf(append([][]byte{ap(k[:3]...)}, fragments265(k[3], 700)...)...))
+	f.Add(scriptOf(fragments265(bytes.Join(k, []byte{0, 0, 0, 1}), 99)...))
+	f.Add(scriptOf(ap(k[0], ap(k[1]), k[2][:6]), []byte{50 << 1, 1, 0, 0, 0, 1, 1}, []byte{0, 0, 1, 2, 1, 0x9a}))
+	f.Add(scriptOf(append(k, slice265(9, true, sliceB265, 40), slice265(0, true, sliceP265, 40), slice265(0, false, 0, 40))...))
+	f.Fuzz(func(t *testing.T, in []byte) { fuzzVideo(t, in, newRig265) })
+}
+
+func fuzzVideo(t *testing.T, in []byte, rigOf func(testing.TB, VideoConfig) *rig) {
+	if len(in) == 0 {
+		return
+	}
+	g := rigOf(t, VideoConfig{
+		MaxPacketSize: 76 + 16*int(in[0]>>4)*int(in[0]>>4), DropBFrames: in[0]>>2&1 == 1,
+		SEI: SEI(in[0] & 1), OnLoss: OnLoss(in[0] >> 1 & 1),
 	})
+	s := script(in[1:])
+	var ssrc uint32
+	for {
+		flags, seq, ts, payload, ok := s.next()
+		if !ok {
+			break
+		}
+		if flags&scriptRestart != 0 && seq == 0 {
+			g.r.Restart()
+		}
+		if flags&scriptSets != 0 {
+			g.r.SetParameterSets(payload)
+			g.check.forget()
+		}
+		if flags&scriptSSRC != 0 {
+			ssrc++
+		}
+		g.advance(flags, ts)
+		g.seq += uint16(int8(seq)>>5) + 1 // mostly the next one
+		g.give(&rtp.Packet{Header: rtp.Header{SSRC: ssrc, SequenceNumber: g.seq, Timestamp: g.ts, Marker: flags&scriptMarker != 0}, Payload: payload})
+		if s := g.r.Stats(); s.Packets != uint64(len(g.out)) || s.FPS < 0 {
+			t.Fatalf("%d packets: %+v", len(g.out), s)
+		}
+	}
+	g.units()
 }
 
 func (g *rig) advance(flags, ts byte) {
@@ -123,7 +137,7 @@ func FuzzAudio(f *testing.F) {
 	f.Add(scriptOf(make([]byte, 160), make([]byte, 1400), []byte{0x7b, 0x83}))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for _, a := range []audioPusher{NewG711(true, NewLine(8000)), NewOpus(NewLine(48000))} {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			var rec recorder
 			s := script(in)
 			for {

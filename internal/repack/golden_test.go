@@ -172,7 +172,7 @@ func TestRoundTrip(t *testing.T) {
 		for name, packetize := range ways {
 			for _, marked := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%s/marker %v", c.name, name, marked), func(t *testing.T) {
-					g := newRig(t, H264Config{ExtensionBytes: 8})
+					g := newRig(t, VideoConfig{ExtensionBytes: 8})
 					for _, au := range c.aus {
 						g.frame()
 						payloads := packetize(au)

@@ -1,185 +1,94 @@
 package repack
 
-import (
-	"time"
-
-	"github.com/pion/rtp"
-)
-
-// SEI says what becomes of supplemental enhancement information.
-type SEI int
-
+// NAL unit types (ITU-T H.264, table 7-1; RFC 6184, section 5.2).
 const (
-	SEIDrop SEI = iota // some kinds freeze browsers, and none helps them
-	SEIPass
+	nalSlice    = 1
+	nalDataA    = 2
+	nalDataC    = 4
+	nalIDR      = 5
+	nalSEI      = 6
+	nalSPS      = 7
+	nalPPS      = 8
+	nalAUD      = 9
+	nalFiller   = 12
+	nalSPSExt   = 13
+	nalLastUnit = 23
+	nalSTAPA    = 24
+	nalSTAPB    = 25
+	nalMTAP16   = 26
+	nalMTAP24   = 27
+	nalFUA      = 28
+	nalFUB      = 29
+
+	typeMask = 0x1f
+	refMask  = 0x60
+	fuStart  = 0x80 // in the FU header of both codecs
+	fuEnd    = 0x40
 )
 
-// OnLoss says what is sent after a reference picture was lost.
-type OnLoss int
-
-const (
-	Freeze      OnLoss = iota // nothing until a key frame: the picture stands still
-	PassDamaged               // go on: the picture is smeared until a key frame
-)
-
-// H264Config configures NewH264. The zero value is usable.
-type H264Config struct {
-	// MaxPacketSize is the largest RTP packet in bytes, header and extensions
-	// included; 0 means 1,200.
-	MaxPacketSize int
-	// ExtensionBytes is the room to leave for the header extensions that the
-	// writer adds.
-	ExtensionBytes int
-	SEI            SEI
-	OnLoss         OnLoss
-	// DropBFrames leaves out B pictures to which no other picture refers. What is
-	// left is in the order in which it is shown, unless others refer to B pictures.
-	DropBFrames bool
+// NewH264 returns a repacker of H.264 that writes on the given line of 90 kHz, in
+// packetization mode 1.
+func NewH264(cfg VideoConfig, line *Line) *Video {
+	return newVideo(cfg, &avc{}, line)
 }
 
-// H264 repacks H.264 (RFC 6184): any packetization in, mode 1 out.
-type H264 struct {
-	cfg    H264Config
-	line   *Line
-	order  order
-	out    packer
-	sets   paramSets
-	unit   unit
-	au     accessUnit
-	leads  []byte    // NAL units to go before the first slice, each behind its size
-	now    time.Time // arrival of the packet in hand
-	kept   bool      // the packet in hand held something that its marker may close
-	joined bool      // an access unit was begun in this session
+// avc is H.264.
+type avc struct{ paramSets }
 
-	// Markers on slices. lying is set once one came amid an access unit; honest counts
-	// the access units since then whose markers were right.
-	marked bool // one was seen in this session
-	lying  bool
-	honest int
+func (*avc) name() string    { return "H.264" }
+func (*avc) headerSize() int { return 1 }
 
-	// References. See loss.go.
-	headLost  bool // the next access unit may lack its beginning
-	suspect   bool // whole access units may be missing
-	missing   int  // packets since the last picture of which that was known
-	broken    bool // a reference picture is missing
-	keyed     bool // a key frame was sent in full
-	lastRef   uint32
-	lastRefOK bool
-
-	// What a person should know.
-	problems  problem
-	since     time.Time // the last key frame, or the session's first slice
-	refreshes bool      // a recovery point SEI was seen
-	backSteps int       // timestamps that went back as B-frames' do
-	seen      int       // pictures of this session whose slice header was read, up to judgeAfter
-	lastTS    uint32
-
-	shared h264Counters
+func (*avc) form(h header) form {
+	switch t := h[0] & typeMask; {
+	case t == nalFUA:
+		return formFragment
+	case t == nalSTAPA:
+		return formAggregate
+	case t > nalSTAPA && t <= nalFUB:
+		return formInterleaved
+	case t > nalFUB:
+		return formBad
+	}
+	return formSingle
 }
 
-// NewH264 returns a repacker that writes on the given line of 90 kHz.
-func NewH264(cfg H264Config, line *Line) *H264 {
-	if cfg.MaxPacketSize <= 0 {
-		cfg.MaxPacketSize = defaultPacketSize
+func (*avc) class(h header) class {
+	c := class{ref: h[0]&refMask != 0}
+	switch t := h[0] & typeMask; {
+	case t >= nalSlice && t <= nalIDR:
+		c.kind, c.key = kindSlice, t == nalIDR
+		c.partitioned = t >= nalDataA && t <= nalDataC
+	case t == nalSPS || t == nalPPS:
+		c.kind = kindSet
+	case t == nalSEI:
+		c.kind = kindSEI
+	case t >= nalSPSExt && t <= nalLastUnit:
+		c.kind = kindLead
+	default:
+		c.kind = kindDrop // 0 and 24 to 31 are no NAL units of a decoder's
 	}
-	payload := max(min(cfg.MaxPacketSize, 1<<16-1)-rtpHeaderSize-max(cfg.ExtensionBytes, 0), minPayloadSize)
-	r := &H264{cfg: cfg, line: line, out: newPacker(line, payload), headLost: true}
-	r.updateNeed()
-	return r
+	return c
 }
 
-// SetParameterSets gives the parameter sets of the SDP, one NAL unit each or
-// several with start codes between them. They serve until the stream brings its
-// own; what is no parameter set is ignored.
-func (r *H264) SetParameterSets(nalus ...[]byte) {
-	var kinds [nalPPS + 1]bool
-	eachSet(nalus, func(nalu []byte) { kinds[nalu[0]&typeMask] = true })
-	if kinds[nalSPS] {
-		dropHints(r.sets.sps[:])
+// fragment reads FU indicator and FU header (RFC 6184, section 5.8).
+func (*avc) fragment(b []byte) (h header, flags byte, data []byte, ok bool) {
+	if len(b) < 2 {
+		return h, 0, nil, false
 	}
-	if kinds[nalPPS] {
-		dropHints(r.sets.pps[:])
-	}
-	changed := false
-	eachSet(nalus, func(nalu []byte) { changed = r.sets.store(nalu, hinted) || changed })
-	if changed {
-		r.publishSets()
-	}
+	return header{b[0]&^typeMask | b[1]&typeMask}, b[1], b[2:], true
 }
 
-func eachSet(nalus [][]byte, do func([]byte)) {
-	for _, n := range nalus {
-		for len(n) > 0 {
-			var u []byte
-			u, n = cutUnit(n)
-			if len(u) > 1 && (u[0]&typeMask == nalSPS || u[0]&typeMask == nalPPS) {
-				do(u)
-			}
-		}
-	}
+func (*avc) putFragment(b []byte, h header, flags byte) {
+	b[0] = h[0]&^typeMask | nalFUA
+	b[1] = h[0]&typeMask | flags
 }
 
-// Push repacks one packet of the camera, which arrived at the given time, and
-// writes what becomes of it and of packets before it. It keeps nothing of pkt.
-// The error is the writer's first one; it does not change what is repacked.
-func (r *H264) Push(pkt *rtp.Packet, arrived time.Time, w Writer) error {
-	v, lost := r.order.check(pkt.SSRC, pkt.SequenceNumber)
-	if v == tooLate {
-		r.shared.late.Add(1)
-		return nil
+// aggregate is the header of a STAP-A (section 5.7.1): F is the OR of all, NRI
+// the largest.
+func (*avc) aggregate(list [][]byte) header {
+	var f, nri byte
+	for _, u := range list {
+		f, nri = f|u[0]&0x80, max(nri, u[0]&refMask)
 	}
-	r.out.w, r.now, r.kept = w, arrived, false
-	same := r.au.open && pkt.Timestamp == r.au.in
-	switch v {
-	case gap:
-		r.shared.lost.Add(uint64(lost))
-		r.lose(lost, same)
-	case anew:
-		r.renumbered(lost, same)
-	}
-	// Empty packets (padding, keep-alives) only count for the sequence.
-	if len(pkt.Payload) > 0 {
-		if !same {
-			r.endUnit()
-			r.finish()
-			r.au = accessUnit{open: true, in: pkt.Timestamp}
-		}
-		r.payload(pkt.Payload)
-		if pkt.Marker {
-			r.marker()
-		}
-	}
-	r.out.keep()
-	r.shared.packets.Store(r.out.packets)
-	r.shared.bytes.Store(r.out.bytes)
-	err := r.out.err
-	r.out.w, r.out.err = nil, nil
-	return err
-}
-
-// Restart says that a new session with the camera begins: its sequence numbers
-// and timestamps start anew. An access unit that was not complete is given up.
-// If a key frame was sent before, what follows is treated like what follows a
-// loss: the new session's pictures do not refer to the old one's.
-func (r *H264) Restart() {
-	r.endSession()
-	r.line.Rebase()
-	r.sets.demote()
-	r.updateNeed()
-}
-
-func (r *H264) endSession() {
-	r.out.abandon()
-	r.order = order{}
-	r.unit.open = false
-	r.au = accessUnit{}
-	r.leads = r.leads[:0]
-	r.joined, r.marked = false, false
-	r.headLost, r.suspect, r.missing = true, false, 0
-	r.broken = r.keyed
-	r.lastRefOK = false
-	r.since, r.refreshes, r.backSteps, r.seen = time.Time{}, false, 0, 0
-	r.setProblem(^problemInterlaced, false)
-	r.shared.bFrames.Store(false)
-	r.updateJudged()
+	return header{f | nri | nalSTAPA}
 }

@@ -120,7 +120,7 @@ func TestInputForms(t *testing.T) {
 		}, pic(p)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			g.send(append(slices.Clone(sets), idr))
 			g.frame()
 			tt.feed(g)
@@ -157,7 +157,7 @@ func TestStartCodeAcrossFragments(t *testing.T) {
 	b := makeSlice(sliceSpec{typ: 5, frameNum: 1, firstMB: 9, size: 50})
 	stream := append(append(bytes.Clone(a), 0, 0, 0, 1), b...)
 	for cut := 1; cut < len(stream)-2; cut++ {
-		g := newRig(t, H264Config{})
+		g := newRig(t, VideoConfig{})
 		g.send(key(100))
 		g.frame()
 		g.push(false, append([]byte{0x7c, 1 | fuStart}, stream[1:1+cut]...)...)
@@ -175,7 +175,7 @@ func TestStartCodeAcrossFragments(t *testing.T) {
 func TestSEIPass(t *testing.T) {
 	sei, aud, filler := []byte{6, 4, 1, 9, 0x80}, []byte{9, 0xf0}, []byte{12, 0xff, 0x80}
 	k, d := key(100), delta(1, 100)
-	g := newRig(t, H264Config{SEI: SEIPass})
+	g := newRig(t, VideoConfig{SEI: SEIPass})
 	g.send(pic(aud, sei, k[0], k[1], k[2], filler))
 	g.frame()
 	g.all(append(fragments(sei, 2), aud, d[0]))
@@ -205,7 +205,7 @@ func TestSEIPass(t *testing.T) {
 // Units between slices stay where they are, also where several are put together
 // from fragments of one packet.
 func TestSEIBetweenSlices(t *testing.T) {
-	g := newRig(t, H264Config{SEI: SEIPass})
+	g := newRig(t, VideoConfig{SEI: SEIPass})
 	g.send(key(100))
 	a, b := makeSlice(sliceSpec{typ: 5, frameNum: 1, size: 50}), makeSlice(sliceSpec{typ: 5, frameNum: 1, firstMB: 9, size: 50})
 	sei1, sei2 := []byte{6, 5, 1, 7, 0x80}, []byte{6, 5, 1, 8, 0x80}
@@ -223,7 +223,7 @@ func TestSEIBetweenSlices(t *testing.T) {
 // A unit that came in fragments leaves in one packet if it fits one.
 func TestFragmentsOfWhatFits(t *testing.T) {
 	for size, want := range map[int]int{1187: 1, 1188: 1, 1189: 2} {
-		g := newRig(t, H264Config{})
+		g := newRig(t, VideoConfig{})
 		g.send(key(100))
 		n := len(g.out)
 		g.frame()
@@ -235,7 +235,7 @@ func TestFragmentsOfWhatFits(t *testing.T) {
 }
 
 func TestEqualFragments(t *testing.T) {
-	g := newRig(t, H264Config{ExtensionBytes: 20})
+	g := newRig(t, VideoConfig{ExtensionBytes: 20})
 	g.send(key(100))
 	n := len(g.out)
 	g.send(delta(1, 60000))

@@ -9,7 +9,7 @@ package repack
 
 // lose handles missing packets before the one in hand; same says whether that
 // one has the timestamp of the access unit under way.
-func (r *H264) lose(count int, same bool) {
+func (r *Video) lose(count int, same bool) {
 	au := &r.au
 	r.unit.open = false
 	switch {
@@ -28,7 +28,7 @@ func (r *H264) lose(count int, same bool) {
 
 // renumbered handles a new numbering: whether packets are missing shows only
 // where it begins amid something.
-func (r *H264) renumbered(count int, same bool) {
+func (r *Video) renumbered(count int, same bool) {
 	au := &r.au
 	amid := au.started && !au.closed && (same || r.marked && !r.lying)
 	if r.unit.open || amid {
@@ -40,8 +40,9 @@ func (r *H264) renumbered(count int, same bool) {
 }
 
 // orphan handles a part of a NAL unit whose rest is missing.
-func (r *H264) orphan(header byte) {
-	if r.kindOf(header) != kindSlice {
+func (r *Video) orphan(h header) {
+	c := r.classOf(h)
+	if c.kind != kindSlice {
 		r.shared.dropped.Add(1)
 		return
 	}
@@ -51,7 +52,7 @@ func (r *H264) orphan(header byte) {
 		return
 	}
 	if !au.started {
-		au.ref = header&refMask != 0
+		au.ref = c.ref
 	}
 	r.headLost = false
 	r.damage()
@@ -59,7 +60,7 @@ func (r *H264) orphan(header byte) {
 
 // damage gives up the access unit under way: what is sent of it stays without
 // marker, so that no receiver takes it for a picture.
-func (r *H264) damage() {
+func (r *Video) damage() {
 	au := &r.au
 	if au.damaged {
 		return
@@ -77,11 +78,11 @@ func (r *H264) damage() {
 
 // intact says whether the picture that begins can be sent as far as losses
 // before it are concerned, and finds out what they cost.
-func (r *H264) intact(sh sliceHeader) bool {
+func (r *Video) intact(sh sliceHeader) bool {
 	au := &r.au
 	if r.headLost {
 		r.headLost = false
-		if !sh.ok || sh.firstMB != 0 {
+		if !sh.ok || !sh.first {
 			r.damage()
 			return false
 		}
@@ -102,7 +103,7 @@ func (r *H264) intact(sh sliceHeader) bool {
 // follows says whether a picture is known to come right behind the last
 // reference picture that was sent, non-reference pictures aside. Where so much
 // is missing that frame_num may have wrapped, it is not known.
-func (r *H264) follows(sh sliceHeader) bool {
+func (r *Video) follows(sh sliceHeader) bool {
 	if !r.lastRefOK || !sh.frameNumOK {
 		return false
 	}
@@ -110,12 +111,12 @@ func (r *H264) follows(sh sliceHeader) bool {
 	return r.missing < wrap && sh.frameNum == (r.lastRef+1)&uint32(wrap-1)
 }
 
-func (r *H264) breakReferences() {
+func (r *Video) breakReferences() {
 	r.broken = true
 	r.updateNeed()
 }
 
 // updateNeed makes known whether a key frame is needed.
-func (r *H264) updateNeed() {
+func (r *Video) updateNeed() {
 	r.shared.needKey.Store(!r.keyed || r.broken)
 }

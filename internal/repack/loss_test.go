@@ -96,7 +96,7 @@ func TestLoss(t *testing.T) {
 				name, want = "pass", tt.pass
 			}
 			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				g := newRig(t, H264Config{OnLoss: mode})
+				g := newRig(t, VideoConfig{OnLoss: mode})
 				first := g.ts
 				line := map[uint32]int{} // outgoing timestamps, relative to the first
 				for i, au := range tt.aus {
@@ -137,7 +137,7 @@ func TestLoss(t *testing.T) {
 }
 
 func TestDuplicatesAndLatePackets(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	k, d := key(100), delta(1, 6000)
 	g.send(k)
 	g.frame()
@@ -160,7 +160,7 @@ func TestDuplicatesAndLatePackets(t *testing.T) {
 
 // What is lost behind the marker belongs to no picture.
 func TestLossBehindMarker(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	a := [][][]byte{key(100), delta(1, 100), pic(makeSlice(sliceSpec{typ: 5, frameNum: 2, firstMB: 9, size: 50}), makeSlice(sliceSpec{typ: 5, frameNum: 2, size: 50}))}
 	g.sendAll(a[:2]...)
 	g.seq++
@@ -187,7 +187,7 @@ func TestRenumbering(t *testing.T) {
 		{"new SSRC", func(o *order, g *rig) { g.seq += 50; o.ssrc++ }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			a := [][][]byte{key(3000), delta(1, 3000), key(3000), delta(1, 100), delta(2, 100)}
 			for _, au := range a {
 				g.send(au)
@@ -200,7 +200,7 @@ func TestRenumbering(t *testing.T) {
 		})
 	}
 	t.Run("amid a unit", func(t *testing.T) {
-		g := newRig(t, H264Config{})
+		g := newRig(t, VideoConfig{})
 		k := key(100)
 		g.send(k)
 		g.frame()
@@ -215,7 +215,7 @@ func TestRenumbering(t *testing.T) {
 		}
 	})
 	t.Run("thousands lost behind an open picture", func(t *testing.T) {
-		g := newRig(t, H264Config{})
+		g := newRig(t, VideoConfig{})
 		k := key(100)
 		g.sendAll(k, delta(1, 100))
 		g.frame()
@@ -231,7 +231,7 @@ func TestRenumbering(t *testing.T) {
 		}
 	})
 	t.Run("a little behind", func(t *testing.T) {
-		g := newRig(t, H264Config{})
+		g := newRig(t, VideoConfig{})
 		g.send(key(100))
 		g.seq -= 50
 		for range lateRun - 1 {
@@ -252,7 +252,7 @@ func TestRenumbering(t *testing.T) {
 // Joined amid a picture, the rest of that one is of no use; what follows flows,
 // although no key frame has come.
 func TestJoin(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.frame()
 	g.all(fragments(delta(3, 5000)[0], 1000)[2:])
 	d := [][][]byte{delta(4, 100), delta(5, 2000)}
@@ -265,7 +265,7 @@ func TestJoin(t *testing.T) {
 }
 
 func TestRestart(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	k := key(100)
 	g.send(k)
 	g.frame()
@@ -290,7 +290,7 @@ func TestRestart(t *testing.T) {
 
 // A session that never had a key frame flows after a restart too.
 func TestRestartBeforeKeyFrame(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	a, b := delta(3, 100), delta(9, 100)
 	g.send(a)
 	g.r.Restart()

@@ -25,7 +25,7 @@ func TestMarkers(t *testing.T) {
 		{"now and then", func(au, n, i int, u []byte) bool { return i == n-1 && au%3 == 0 }, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{OnLoss: PassDamaged})
+			g := newRig(t, VideoConfig{OnLoss: PassDamaged})
 			aus := [][][]byte{k, two(1), two(2), two(3), two(4)}
 			for i, au := range aus {
 				g.frame()
@@ -65,7 +65,7 @@ func TestMarkers(t *testing.T) {
 // An honest camera's access unit is out, marker and all, as soon as its last
 // packet is in, and its fragments before that.
 func TestNoWaiting(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.send(key(100))
 	g.frame()
 	before := len(g.out)
@@ -83,7 +83,7 @@ func TestNoWaiting(t *testing.T) {
 
 // A camera that is caught gets its trust back.
 func TestTrustReturns(t *testing.T) {
-	g := newRig(t, H264Config{OnLoss: PassDamaged})
+	g := newRig(t, VideoConfig{OnLoss: PassDamaged})
 	g.send(key(100))
 	g.frame()
 	g.push(true, makeSlice(sliceSpec{typ: 5, frameNum: 1, size: 100})...)
@@ -106,7 +106,7 @@ func TestTrustReturns(t *testing.T) {
 
 // One wrong marker among many right ones starts the count again.
 func TestTrustNeedsAllRight(t *testing.T) {
-	g := newRig(t, H264Config{OnLoss: PassDamaged})
+	g := newRig(t, VideoConfig{OnLoss: PassDamaged})
 	g.send(key(100))
 	two := func() [][]byte {
 		return pic(makeSlice(sliceSpec{typ: 5, frameNum: 1, size: 100}), makeSlice(sliceSpec{typ: 5, frameNum: 1, firstMB: 600, size: 100}))
@@ -124,7 +124,7 @@ func TestTrustNeedsAllRight(t *testing.T) {
 
 // A marker on what is dropped between two slices ends nothing.
 func TestMarkerBetweenSlices(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	k := key(100)
 	au := pic(makeSlice(sliceSpec{typ: 5, frameNum: 1, size: 100}), makeSlice(sliceSpec{typ: 5, frameNum: 1, firstMB: 600, size: 100}))
 	g.send(k)
@@ -138,7 +138,7 @@ func TestMarkerBetweenSlices(t *testing.T) {
 
 // Two pictures with one timestamp are two pictures.
 func TestSameTimestampTwice(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.send(key(100))
 	g.send(delta(1, 100))
 	d := delta(2, 100)
@@ -151,7 +151,7 @@ func TestSameTimestampTwice(t *testing.T) {
 
 // So are they with something of another timestamp between them.
 func TestSameTimestampAgain(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.send(key(100))
 	g.send(delta(1, 100))
 	g.ts += 3600
@@ -168,7 +168,7 @@ func key100(g *rig) [][]byte { return g.closed()[0] }
 // A key frame that has its timestamp in common with a picture before it, and no
 // marker between them, still gets its parameter sets.
 func TestKeyFrameSharesTimestamp(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	k, d := key(100), delta(1, 100)
 	g.send(k)
 	g.frame()

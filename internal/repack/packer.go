@@ -2,64 +2,40 @@ package repack
 
 import "github.com/pion/rtp"
 
-// NAL unit types (ITU-T H.264, table 7-1; RFC 6184, section 5.2).
-const (
-	nalSlice    = 1
-	nalDataA    = 2
-	nalDataC    = 4
-	nalIDR      = 5
-	nalSEI      = 6
-	nalSPS      = 7
-	nalPPS      = 8
-	nalAUD      = 9
-	nalFiller   = 12
-	nalSPSExt   = 13
-	nalLastUnit = 23
-	nalSTAPA    = 24
-	nalSTAPB    = 25
-	nalMTAP16   = 26
-	nalMTAP24   = 27
-	nalFUA      = 28
-	nalFUB      = 29
-
-	typeMask = 0x1f
-	refMask  = 0x60
-	fuStart  = 0x80
-	fuEnd    = 0x40
-)
-
-// packer writes the NAL units of access units as RTP packets of RFC 6184's
-// mode 1. It always holds the newest packet back until it is known whether that
+// packer writes the NAL units of access units as RTP packets: of RFC 6184's mode
+// 1, or of RFC 7798 without decoding order numbers. It always holds the newest packet back until it is known whether that
 // one ends its access unit: by the next unit, or by flush.
 type packer struct {
-	line *Line
-	max  int // payload bytes of a packet
-	w    Writer
-	err  error // the first one of the writer
-	hdr  rtp.Header
-	ts   uint32
+	line  *Line
+	codec codec
+	size  int // bytes of a NAL unit's header
+	max   int // payload bytes of a packet
+	w     Writer
+	err   error // the first one of the writer
+	hdr   rtp.Header
+	ts    uint32
 
 	held []byte // the payload held back, nil if none
 	own  bool   // held is within buf
 	// buf is either the packet held back or the NAL unit being written. Data
-	// begins at 2, behind the two bytes of FU-A; a single NAL unit's header
-	// goes to 1. One byte more than max, because of that.
+	// begins at size + 1, behind what a fragment begins with; a single NAL unit's
+	// header goes to 1. One byte more than max, because of that.
 	buf []byte
 
-	nal   byte // header of the NAL unit being written
-	n     int  // its bytes in buf
-	frag  int  // data bytes of a full fragment
-	first int  // data bytes that may gather before the unit must be fragmented
-	sent  bool // fragments of it are out
+	nal   header // of the NAL unit being written
+	n     int    // its bytes in buf
+	frag  int    // data bytes of a full fragment
+	first int    // data bytes that may gather before the unit must be fragmented
+	sent  bool   // fragments of it are out
 
 	packets, bytes uint64
 }
 
-func newPacker(line *Line, maxPayload int) packer {
-	return packer{line: line, max: maxPayload, buf: make([]byte, maxPayload+1)}
+func newPacker(line *Line, c codec, maxPayload int) packer {
+	return packer{line: line, codec: c, size: c.headerSize(), max: maxPayload, buf: make([]byte, maxPayload+1)}
 }
 
-// whole writes a complete NAL unit of at least two bytes. The packet held back
+// whole writes a complete NAL unit, which is more than its header. The packet held back
 // may point into it until keep is called.
 func (p *packer) whole(nalu []byte) {
 	if len(nalu) <= p.max {
@@ -67,20 +43,20 @@ func (p *packer) whole(nalu []byte) {
 		p.held, p.own = nalu, false
 		return
 	}
-	p.begin(nalu[0])
+	p.begin(headerOf(nalu))
 	// The size is known: equal fragments rather than full ones and a rest.
-	size := len(nalu) - 1
+	size := len(nalu) - p.size
 	count := (size + p.frag - 1) / p.frag
 	p.frag = (size + count - 1) / count
 	p.first = p.frag
-	p.write(nalu[1:])
+	p.write(nalu[p.size:])
 	p.end()
 }
 
 // begin starts a NAL unit whose size is not known yet.
-func (p *packer) begin(nal byte) {
-	p.nal, p.n, p.sent = nal, 0, false
-	p.frag, p.first = p.max-2, p.max-1
+func (p *packer) begin(h header) {
+	p.nal, p.n, p.sent = h, 0, false
+	p.frag, p.first = p.max-p.size-1, p.max-p.size
 }
 
 // write adds data to the NAL unit. A full fragment goes out only when there is
@@ -97,7 +73,8 @@ func (p *packer) write(data []byte) {
 		if !p.sent {
 			room = p.first
 		}
-		n := copy(p.buf[2+p.n:2+room], data)
+		at := p.size + 1
+		n := copy(p.buf[at+p.n:at+room], data)
 		p.n += n
 		data = data[n:]
 		if len(data) == 0 {
@@ -110,24 +87,24 @@ func (p *packer) write(data []byte) {
 // fragment sends a fragment that is not the last one.
 func (p *packer) fragment() {
 	p.fuHeader(0)
-	p.send(p.buf[:2+p.frag], false)
+	at := p.size + 1
+	p.send(p.buf[:at+p.frag], false)
 	p.sent = true
-	p.n = copy(p.buf[2:], p.buf[2+p.frag:2+p.n])
+	p.n = copy(p.buf[at:], p.buf[at+p.frag:at+p.n])
 }
 
-// fuHeader writes FU indicator and FU header (RFC 6184, section 5.8).
+// fuHeader writes what a fragment begins with.
 func (p *packer) fuHeader(flags byte) {
 	if !p.sent {
 		flags |= fuStart
 	}
-	p.buf[0] = p.nal&^typeMask | nalFUA
-	p.buf[1] = p.nal&typeMask | flags
+	p.codec.putFragment(p.buf, p.nal, flags)
 }
 
 // trimZeros takes trailing zeros from the NAL unit being written: they turned
 // out to be the beginning of a start code.
 func (p *packer) trimZeros() {
-	for p.n > 1 && p.buf[1+p.n] == 0 {
+	for p.n > 1 && p.buf[p.size+p.n] == 0 {
 		p.n--
 	}
 }
@@ -139,22 +116,22 @@ func (p *packer) end() {
 	}
 	if p.sent {
 		p.fuHeader(fuEnd)
-		p.held = p.buf[:2+p.n]
+		p.held = p.buf[:p.size+1+p.n]
 	} else {
-		p.buf[1] = p.nal
-		p.held = p.buf[1 : 2+p.n]
+		copy(p.buf[1:1+p.size], p.nal[:])
+		p.held = p.buf[1 : p.size+1+p.n]
 	}
 	p.own, p.n = true, 0
 }
 
-// aggregate writes NAL units as few STAP-A packets (RFC 6184, section 5.7.1);
-// one that fits with no other travels alone. It reports whether all of them
+// aggregate writes NAL units as few aggregation packets (RFC 6184, section 5.7.1;
+// RFC 7798, section 4.4.2); one that fits with no other travels alone. It reports whether all of them
 // fitted one packet.
 func (p *packer) aggregate(list [][]byte) bool {
 	packets := 0
 	for len(list) > 0 {
 		packets++
-		n, size := 0, 1
+		n, size := 0, p.size
 		for n < len(list) && size+2+len(list[n]) <= p.max {
 			size += 2 + len(list[n])
 			n++
@@ -168,15 +145,12 @@ func (p *packer) aggregate(list [][]byte) bool {
 			continue
 		}
 		p.flush(false)
-		var header byte
-		b := append(p.buf[:0], 0)
+		h := p.codec.aggregate(list[:n])
+		b := append(p.buf[:0], h[:p.size]...)
 		for _, u := range list[:n] {
-			// F is the OR of all, NRI the largest.
-			header = max(header&refMask, u[0]&refMask) | (header|u[0])&0x80
 			b = append(b, byte(len(u)>>8), byte(len(u)))
 			b = append(b, u...)
 		}
-		b[0] = header | nalSTAPA
 		p.held, p.own = b, true
 		list = list[n:]
 	}

@@ -29,11 +29,9 @@ type accessUnit struct {
 
 // beginSlice is called with the beginning of each slice. It opens the picture
 // if this is its first one, and reports whether the slice is sent.
-func (r *H264) beginSlice(header byte, head []byte) bool {
-	var sh sliceHeader
-	if t := header & typeMask; t == nalSlice || t == nalDataA || t == nalIDR {
-		sh = r.sets.slice(head)
-	}
+func (r *Video) beginSlice(h header, head []byte) bool {
+	c := r.codec.class(h)
+	sh := r.codec.slice(h, head)
 	au := &r.au
 	if au.closed {
 		r.afterMarker(sh)
@@ -44,23 +42,23 @@ func (r *H264) beginSlice(header byte, head []byte) bool {
 	if au.damaged || au.skipped {
 		return false
 	}
-	if !au.started && !r.beginPicture(header, sh) {
+	if !au.started && !r.beginPicture(c, sh) {
 		return false
 	}
-	if header&typeMask == nalIDR && !au.sets {
+	if c.key && !au.sets {
 		// A key frame that shares its timestamp with a picture before it.
 		au.idr, au.ref = true, true
 		au.frameNum, au.frameNumOK = sh.frameNum, sh.frameNumOK
 		r.sendSets()
 	}
-	r.inspectSlice(header, sh)
+	r.inspectSlice(c, sh)
 	return true
 }
 
 // afterMarker handles a slice after the marker of its access unit: either the
 // marker lied, or the timestamp does and this is another picture.
-func (r *H264) afterMarker(sh sliceHeader) {
-	if sh.ok && sh.firstMB == 0 {
+func (r *Video) afterMarker(sh sliceHeader) {
+	if sh.ok && sh.first {
 		in := r.au.in
 		r.finish()
 		r.au = accessUnit{open: true, in: in}
@@ -75,24 +73,26 @@ func (r *H264) afterMarker(sh sliceHeader) {
 
 // beginPicture opens the access unit for sending. It returns false if it is not
 // to be sent.
-func (r *H264) beginPicture(header byte, sh sliceHeader) bool {
+func (r *Video) beginPicture(c class, sh sliceHeader) bool {
 	au := &r.au
-	au.ref = header&refMask != 0
-	au.idr = header&typeMask == nalIDR
+	au.ref, au.idr = c.ref, c.key
+	if c.key {
+		r.cut = r.broken || r.suspect || !r.keyed
+	}
 	au.began = r.now
 	au.frameNum, au.frameNumOK = sh.frameNum, sh.frameNumOK
-	r.inspectPicture(header, sh)
+	r.inspectPicture(c, sh)
 	if !r.intact(sh) {
 		return false
 	}
 	r.joined = true
-	if r.spare(header, sh) {
+	if r.spare(c, sh) {
 		au.skipped = true
 		r.shared.bFrames.Store(true)
 		r.shared.droppedB.Add(1)
 		return false
 	}
-	if r.broken && r.keyed && r.cfg.OnLoss == Freeze {
+	if (r.broken && r.keyed || c.leading && r.cut) && r.cfg.OnLoss == Freeze {
 		au.skipped = true
 		r.shared.skipped.Add(1)
 		return false
@@ -107,8 +107,8 @@ func (r *H264) beginPicture(header byte, sh sliceHeader) bool {
 }
 
 // sendSets sends the parameter sets, before a key frame's first slice.
-func (r *H264) sendSets() {
-	list, complete := r.sets.all()
+func (r *Video) sendSets() {
+	list, complete := r.codec.all()
 	r.au.sets = true
 	r.setProblem(problemNoSets, !complete)
 	r.setProblem(problemBigSets, !r.out.aggregate(list))
@@ -118,7 +118,7 @@ func (r *H264) sendSets() {
 }
 
 // lead takes a unit that belongs before the slices that follow it.
-func (r *H264) lead(u []byte) {
+func (r *Video) lead(u []byte) {
 	r.inspectSEI(u)
 	au := &r.au
 	switch {
@@ -136,7 +136,7 @@ func (r *H264) lead(u []byte) {
 	}
 }
 
-func (r *H264) sendLeads() {
+func (r *Video) sendLeads() {
 	for b := r.leads; len(b) > 0; {
 		size := int(b[0])<<8 | int(b[1])
 		r.out.whole(b[2 : 2+size])
@@ -149,7 +149,7 @@ func (r *H264) sendLeads() {
 // marker handles the marker of a packet, after its payload. Only one behind a
 // slice is believed: on parameter sets and on what is dropped, markers say
 // nothing about the picture.
-func (r *H264) marker() {
+func (r *Video) marker() {
 	if !r.kept {
 		return
 	}
@@ -171,12 +171,12 @@ func (r *H264) marker() {
 
 // distrust stops believing markers: from now on the last packet of each access
 // unit is held back until the next timestamp.
-func (r *H264) distrust() {
+func (r *Video) distrust() {
 	r.lying, r.honest = true, 0
 }
 
 // finish ends the access unit under way, since another one begins.
-func (r *H264) finish() {
+func (r *Video) finish() {
 	au := &r.au
 	if au.started && !au.damaged {
 		if !au.closed {
@@ -197,7 +197,7 @@ func (r *H264) finish() {
 }
 
 // complete accounts for an access unit that was sent in full.
-func (r *H264) complete() {
+func (r *Video) complete() {
 	au := &r.au
 	if au.done {
 		return
@@ -219,18 +219,18 @@ func (r *H264) complete() {
 }
 
 // inspectSlice looks for what receivers cannot show.
-func (r *H264) inspectSlice(header byte, sh sliceHeader) {
-	if t := header & typeMask; t >= nalDataA && t <= nalDataC {
+func (r *Video) inspectSlice(c class, sh sliceHeader) {
+	if c.partitioned {
 		r.setProblem(problemPartitioned, true)
 	}
-	if r.reorders(header, sh) {
+	if r.reorders(c, sh) {
 		r.foundBFrames()
 	}
 }
 
 // inspectPicture looks at the picture that begins: how long ago the last key
 // frame was, and whether timestamps go back as they do with B-frames.
-func (r *H264) inspectPicture(header byte, sh sliceHeader) {
+func (r *Video) inspectPicture(c class, sh sliceHeader) {
 	if r.since.IsZero() {
 		r.since, r.lastTS = r.now, r.au.in
 	}
@@ -242,12 +242,12 @@ func (r *H264) inspectPicture(header byte, sh sliceHeader) {
 		r.seen++
 		r.updateJudged()
 	}
-	if r.spare(header, sh) {
+	if r.spare(c, sh) {
 		return // its timestamp goes nowhere
 	}
 	back := int64(int32(r.lastTS - r.au.in))
 	r.lastTS = r.au.in
-	if back <= 0 || back > r.line.ticks(reorderWindow) || !r.sets.lastInfo.Reordering {
+	if back <= 0 || back > r.line.ticks(reorderWindow) || !r.reordering() {
 		return
 	}
 	// Once may be a clock that was set; B-frames do it with every group.

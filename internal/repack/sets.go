@@ -142,29 +142,18 @@ func (s *paramSets) all() (list [][]byte, complete bool) {
 	return s.list, sps && pps
 }
 
-// sliceHeader is the beginning of a slice header (section 7.3.3).
-type sliceHeader struct {
-	ok         bool // the fields up to pps were there
-	firstMB    uint32
-	typ        uint32 // 0 to 4: P, B, I, SP, SI
-	info       *VideoInfo
-	frameNum   uint32
-	frameNumOK bool
-}
-
-// slice reads a slice's header; head is the NAL unit behind its header byte.
-func (s *paramSets) slice(head []byte) sliceHeader {
+// slice reads the beginning of a slice header (section 7.3.3).
+func (s *paramSets) slice(unit header, head []byte) sliceHeader {
+	if t := unit[0] & typeMask; t != nalSlice && t != nalDataA && t != nalIDR {
+		return sliceHeader{}
+	}
 	r := newBitReader(head)
-	h := sliceHeader{firstMB: r.ue(), typ: r.ue()}
-	pps := r.ue()
-	if h.typ > 9 {
+	h := sliceHeader{first: r.ue() == 0}
+	typ, pps := r.ue(), r.ue()
+	if r.bad || typ > 9 || pps >= uint32(len(s.pps)) {
 		return h
 	}
-	h.typ %= 5
-	if r.bad || pps >= uint32(len(s.pps)) {
-		return h
-	}
-	h.ok = true
+	h.ok, h.typ = true, sliceType(typ%5)
 	s.used[pps] = true
 	if s.pps[pps].trust == absent {
 		return h
@@ -180,4 +169,24 @@ func (s *paramSets) slice(head []byte) sliceHeader {
 	h.frameNum = r.u(info.frameNumBits)
 	h.frameNumOK = !r.bad
 	return h
+}
+
+// newest returns the sets that changed last.
+func (s *paramSets) newest() (sps, pps []byte, info *VideoInfo) {
+	return s.lastSPS, s.lastPPS, &s.lastInfo
+}
+
+// hint keeps the sets of the SDP, in place of those hinted at before.
+func (a *avc) hint(nalus [][]byte) bool {
+	var kinds [nalPPS + 1]bool
+	eachSet(a, nalus, func(nalu []byte) { kinds[nalu[0]&typeMask] = true })
+	if kinds[nalSPS] {
+		dropHints(a.sps[:])
+	}
+	if kinds[nalPPS] {
+		dropHints(a.pps[:])
+	}
+	changed := false
+	eachSet(a, nalus, func(nalu []byte) { changed = a.store(nalu, hinted) || changed })
+	return changed
 }

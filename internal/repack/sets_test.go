@@ -44,7 +44,7 @@ func TestParameterSets(t *testing.T) {
 		{"several slices", nil, []au{{testSPS, testPPS, idr, idr, idr}}, []au{{testSPS, testPPS, idr, idr, idr}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			g.r.SetParameterSets(tt.sdp...)
 			for _, nalus := range tt.in {
 				g.send(nalus)
@@ -62,7 +62,7 @@ func TestParameterSets(t *testing.T) {
 // Sets that come in fragments are put together.
 func TestParameterSetsInFragments(t *testing.T) {
 	k := key(100)
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.frame()
 	for _, n := range k[:2] {
 		for _, b := range fragments(n, 2) {
@@ -77,7 +77,7 @@ func TestParameterSetsInFragments(t *testing.T) {
 // the key frame's.
 func TestParameterSetsWithOwnTimestamp(t *testing.T) {
 	k := key(100)
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.send(k[:1])
 	g.send(k[1:2])
 	g.send(k[2:])
@@ -103,7 +103,7 @@ func TestLargeParameterSets(t *testing.T) {
 		{"many", many, 2, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			g.send(append(append([][]byte{}, tt.sets...), idr))
 			g.want(append(append([][]byte{}, tt.sets...), idr))
 			if n := len(g.out) - 1; n != tt.packets {
@@ -129,7 +129,7 @@ func TestParameterSetsAfterRestart(t *testing.T) {
 		{"another SDP", [][]byte{sps2, testPPS}, sps2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			g.send([][]byte{testSPS, testPPS, idr})
 			g.r.Restart()
 			g.r.SetParameterSets(tt.sdp...)
@@ -144,7 +144,7 @@ func TestParameterSetsInUseAfterRestart(t *testing.T) {
 	idr := makeSlice(sliceSpec{idr: true, typ: 7, size: 100})
 	idr1 := makeSlice(sliceSpec{idr: true, typ: 7, pps: 1, size: 100})
 	pps1 := makePPS(1, 0, 0)
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.send([][]byte{testSPS, pps1, idr1})
 	g.r.Restart()
 	g.send([][]byte{testSPS, testPPS, idr})
@@ -154,7 +154,7 @@ func TestParameterSetsInUseAfterRestart(t *testing.T) {
 // The SDP's sets do not displace those of the stream, whenever they come.
 func TestParameterSetsFromSDPLater(t *testing.T) {
 	k := key(100)
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	g.send(k)
 	g.r.SetParameterSets(makeSPS(spsSpec{widthMBs: 20}), makePPS(0, 0, 3))
 	g.send(k[2:])

@@ -13,7 +13,9 @@ type VideoInfo struct {
 	Width, Height int     // in pixels, after cropping
 	FPS           float64 // from the VUI timing; 0 if it gives none
 	// ProfileLevelID is the value of the SDP parameter of that name (RFC 6184,
-	// section 8.1): profile_idc, constraint flags and level_idc in hex.
+	// section 8.1): profile_idc, constraint flags and level_idc in hex. Of H.265,
+	// which has no such parameter, general_profile_idc, general_tier_flag and
+	// general_level_idc, a byte each.
 	ProfileLevelID string
 	// Interlaced is set if the stream may contain fields (frame_mbs_only_flag 0).
 	Interlaced bool

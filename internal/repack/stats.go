@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// H264Stats describes a video track. Counts are since NewH264.
-type H264Stats struct {
+// VideoStats describes a video track. Counts are since its repacker was made.
+type VideoStats struct {
 	Packets, Bytes uint64 // sent; bytes with RTP headers, without extensions
 	AccessUnits    uint64 // sent in full
 	KeyFrames      uint64 // IDR pictures sent in full
@@ -16,7 +16,7 @@ type H264Stats struct {
 	LatePackets    uint64 // came twice, or after they were given up; not used
 	DamagedUnits   uint64 // access units not sent, or not to their end, because of a loss
 	SkippedUnits   uint64 // access units not sent while waiting for a key frame
-	DroppedBFrames uint64 // B pictures left out, see H264Config.DropBFrames
+	DroppedBFrames uint64 // B pictures left out, see VideoConfig.DropBFrames
 	DroppedNALUs   uint64 // delimiters, filler, SEI, and what RFC 6184 does not allow
 
 	// NeedKeyFrame is set while a receiver cannot show, or not correctly, what
@@ -59,10 +59,12 @@ const (
 // is a problem: every viewer who joins waits half of it on average.
 const keyFramePatience = 10 * time.Second
 
-// BFramesSentence is the Problem of a camera that sends B-frames.
-const BFramesSentence = "the camera sends B-frames, which WebRTC shows in the wrong order: set its H.264 profile to Baseline or its number of B-frames to 0"
+const bFramesSentence = "the camera sends B-frames, which WebRTC shows in the wrong order: set its H.264 profile to Baseline or its number of B-frames to 0"
 
-func (p problem) sentence() string {
+func (p problem) sentence(codec string) string {
+	if s := p.sentence265(); codec == nameH265 && s != "" {
+		return s
+	}
 	switch p & -p {
 	case problemInterleaved:
 		return "the camera interleaves its H.264 packets (packetization mode 2), which WebRTC cannot carry: set its RTP packetization to mode 1 (non-interleaved)"
@@ -73,7 +75,7 @@ func (p problem) sentence() string {
 	case problemPartitioned:
 		return "the camera uses data partitioning (H.264 Extended profile), which WebRTC receivers cannot decode: set its H.264 profile to Baseline or Main"
 	case problemBFrames:
-		return BFramesSentence
+		return bFramesSentence
 	case problemBReferences:
 		return "the camera sends B-frames to which other frames refer, so that not all of them can be left out: set its H.264 profile to Baseline or its number of B-frames to 0"
 	case problemRefresh:
@@ -88,8 +90,8 @@ func (p problem) sentence() string {
 	return ""
 }
 
-// h264Counters is what Stats reads from another goroutine.
-type h264Counters struct {
+// videoCounters is what Stats reads from another goroutine.
+type videoCounters struct {
 	packets, bytes, units, keyFrames      atomic.Uint64
 	lost, late, damaged, skipped, dropped atomic.Uint64
 	droppedB                              atomic.Uint64
@@ -104,9 +106,9 @@ type h264Counters struct {
 }
 
 // Stats returns the state of the track. It may be called from any goroutine.
-func (r *H264) Stats() H264Stats {
+func (r *Video) Stats() VideoStats {
 	c := &r.shared
-	s := H264Stats{
+	s := VideoStats{
 		Packets:      c.packets.Load(),
 		Bytes:        c.bytes.Load(),
 		AccessUnits:  c.units.Load(),
@@ -127,25 +129,25 @@ func (r *H264) Stats() H264Stats {
 	s.ProfileLevelID = c.video.ProfileLevelID
 	s.Interlaced = c.video.Interlaced
 	s.LastKeyFrame, s.KeyFrameInterval = c.lastKey, c.interval
-	s.Problem = c.problem.sentence()
+	s.Problem = c.problem.sentence(r.codec.name())
 	return s
 }
 
 // NeedKeyFrame is Stats().NeedKeyFrame alone: cheap enough to ask after every
 // packet.
-func (r *H264) NeedKeyFrame() bool { return r.shared.needKey.Load() }
+func (r *Video) NeedKeyFrame() bool { return r.shared.needKey.Load() }
 
 // ParameterSets returns the newest sequence and picture parameter set, without
 // start codes, nil if none is known. They must not be changed. It may be called
 // from any goroutine.
-func (r *H264) ParameterSets() (sps, pps []byte) {
+func (r *Video) ParameterSets() (sps, pps []byte) {
 	r.shared.mu.Lock()
 	defer r.shared.mu.Unlock()
 	return r.shared.sps, r.shared.pps
 }
 
 // setProblem turns one problem on or off.
-func (r *H264) setProblem(p problem, on bool) {
+func (r *Video) setProblem(p problem, on bool) {
 	now := r.problems &^ p
 	if on {
 		now |= p
@@ -160,12 +162,12 @@ func (r *H264) setProblem(p problem, on bool) {
 }
 
 // publishSets makes new parameter sets known.
-func (r *H264) publishSets() {
-	info := r.sets.lastInfo
+func (r *Video) publishSets() {
+	sps, pps, info := r.codec.newest()
 	r.shared.mu.Lock()
-	r.shared.sps, r.shared.pps = r.sets.lastSPS, r.sets.lastPPS
+	r.shared.sps, r.shared.pps = sps, pps
 	if info.ProfileLevelID != "" {
-		r.shared.video = info
+		r.shared.video = *info
 	}
 	r.shared.mu.Unlock()
 	r.setProblem(problemInterlaced, info.Interlaced)
@@ -177,7 +179,7 @@ func (r *H264) publishSets() {
 }
 
 // publishKeyFrame notes a key frame that was sent in full.
-func (r *H264) publishKeyFrame(began time.Time) {
+func (r *Video) publishKeyFrame(began time.Time) {
 	r.shared.keyFrames.Add(1)
 	r.shared.mu.Lock()
 	if !r.shared.lastKey.IsZero() {

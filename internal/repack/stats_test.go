@@ -11,7 +11,7 @@ import (
 )
 
 func TestStats(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	if s := g.r.Stats(); !s.NeedKeyFrame {
 		t.Error("no key frame needed at the beginning")
 	}
@@ -23,7 +23,7 @@ func TestStats(t *testing.T) {
 	for _, p := range g.out {
 		bytesOut += uint64(p.MarshalSize())
 	}
-	want := H264Stats{
+	want := VideoStats{
 		Packets: uint64(len(g.out)), Bytes: bytesOut, AccessUnits: 4, KeyFrames: 2,
 		Width: 640, Height: 480, ProfileLevelID: "42c01e",
 		LastKeyFrame: began, KeyFrameInterval: 80 * time.Millisecond,
@@ -114,7 +114,7 @@ func TestProblems(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t, H264Config{})
+			g := newRig(t, VideoConfig{})
 			tt.feed(g)
 			s := g.r.Stats()
 			if tt.want == "" && s.Problem != "" || !strings.Contains(s.Problem, tt.want) {
@@ -132,7 +132,7 @@ func TestProblems(t *testing.T) {
 
 func TestProblemSentences(t *testing.T) {
 	for p := problem(1); p <= problemBigSets; p <<= 1 {
-		s := p.sentence()
+		s := p.sentence("H.264")
 		if !strings.HasPrefix(s, "the camera") || !strings.Contains(s, ": ") || strings.HasSuffix(s, ".") {
 			t.Errorf("problem %b: %q", p, s)
 		}
@@ -141,7 +141,7 @@ func TestProblemSentences(t *testing.T) {
 
 // Errors of the writer reach the caller and change nothing else.
 func TestWriterError(t *testing.T) {
-	r := NewH264(H264Config{}, NewLine(90000))
+	r := NewH264(VideoConfig{}, NewLine(90000))
 	w := &failingWriter{}
 	p := rtp.Packet{Header: rtp.Header{SequenceNumber: 1, Timestamp: 1, Marker: true}, Payload: stapA(key(100)...)}
 	if err := r.Push(&p, testStart, w); err != errWriter {
@@ -155,7 +155,7 @@ func TestWriterError(t *testing.T) {
 // Stats and ParameterSets are read while packets are pushed; the race detector
 // sees to the rest.
 func TestStatsFromAnotherGoroutine(t *testing.T) {
-	g := newRig(t, H264Config{})
+	g := newRig(t, VideoConfig{})
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	wg.Add(1)
@@ -194,7 +194,7 @@ func TestStatsFromAnotherGoroutine(t *testing.T) {
 // A unit of which start codes across fragments leave only the header is none.
 func TestNothingButZeros(t *testing.T) {
 	for header := range 32 {
-		g := newRig(t, H264Config{SEI: SEIPass})
+		g := newRig(t, VideoConfig{SEI: SEIPass})
 		g.send(key(100))
 		g.frame()
 		d := delta(1, 100)[0]

@@ -159,7 +159,7 @@ func spare(frameNum uint32, size int) [][]byte {
 // rig pushes packets as a camera would and checks everything that comes out.
 type rig struct {
 	t     testing.TB
-	r     *H264
+	r     *Video
 	line  *Line
 	max   int
 	seq   uint16
@@ -169,7 +169,7 @@ type rig struct {
 	check checker
 }
 
-func newRig(t testing.TB, cfg H264Config) *rig {
+func newRig(t testing.TB, cfg VideoConfig) *rig {
 	line := NewLine(90000)
 	g := &rig{t: t, r: NewH264(cfg, line), line: line, seq: 65500, ts: 1<<32 - 7000, now: testStart}
 	g.max = cfg.MaxPacketSize
@@ -195,11 +195,17 @@ func (g *rig) push(marker bool, payload ...byte) {
 	p := rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: g.seq, Timestamp: g.ts, Marker: marker, SSRC: 7}}
 	p.Payload = bytes.Clone(payload)
 	g.seq++
-	if err := g.r.Push(&p, g.now, g); err != nil {
-		g.t.Errorf("push: %v", err)
-	}
+	g.give(&p)
 	for i := range p.Payload {
 		p.Payload[i] = 0xee
+	}
+}
+
+// give pushes a packet.
+func (g *rig) give(p *rtp.Packet) {
+	_, g.check.complete = g.r.codec.all()
+	if err := g.r.Push(p, g.now, g); err != nil {
+		g.t.Errorf("push: %v", err)
 	}
 }
 
@@ -225,7 +231,11 @@ func (g *rig) sendAll(aus ...[][]byte) {
 
 func (g *rig) units() []sentUnit {
 	g.t.Helper()
-	units, err := depacketize(g.out)
+	depack := depacketize
+	if g.check.hevc {
+		depack = depacketize265
+	}
+	units, err := depack(g.out)
 	if err != nil {
 		g.t.Fatalf("depacketize: %v", err)
 	}

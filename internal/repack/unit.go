@@ -2,27 +2,16 @@ package repack
 
 import "bytes"
 
-// kind is what becomes of a NAL unit.
-type kind int
-
-const (
-	kindDrop  kind = iota
-	kindSlice      // part of the primary picture: sent as it comes
-	kindSet        // a parameter set: kept, and sent before key frames
-	kindLead       // goes before the first slice, or between slices where it came
-)
-
-func (r *H264) kindOf(header byte) kind {
-	switch t := header & typeMask; {
-	case t >= nalSlice && t <= nalIDR:
-		return kindSlice
-	case t == nalSPS || t == nalPPS:
-		return kindSet
-	case t == nalSEI && r.cfg.SEI == SEIPass, t >= nalSPSExt && t <= nalLastUnit:
-		return kindLead
-	default:
-		return kindDrop // 0 and 24 to 31 are no NAL units of a decoder's
+// classOf is the codec's, with what the configuration makes of SEI.
+func (r *Video) classOf(h header) class {
+	c := r.codec.class(h)
+	if c.kind == kindSEI {
+		c.kind = kindDrop
+		if r.cfg.SEI == SEIPass {
+			c.kind = kindLead
+		}
 	}
+	return c
 }
 
 var startCode = []byte{0, 0, 1}
@@ -38,21 +27,21 @@ func cutUnit(b []byte) (first, rest []byte) {
 	return bytes.TrimRight(b[:i], "\x00"), b[i+len(startCode):]
 }
 
-// payload takes a packet apart (RFC 6184, section 5.2).
-func (r *H264) payload(b []byte) {
-	t := b[0] & typeMask
-	if t == nalFUA {
-		r.fuA(b)
+// payload takes a packet apart (RFC 6184, section 5.2; RFC 7798, section 4.4).
+func (r *Video) payload(b []byte) {
+	form := r.codec.form(headerOf(b))
+	if form == formFragment {
+		r.fragment(b)
 		return
 	}
 	r.endUnit()
-	switch {
-	case t == nalSTAPA:
-		r.stapA(b[1:])
-	case t == nalSTAPB, t == nalMTAP16, t == nalMTAP24, t == nalFUB:
+	switch form {
+	case formAggregate:
+		r.aggregate(b[min(r.size, len(b)):])
+	case formInterleaved:
 		r.setProblem(problemInterleaved, true)
 		r.shared.dropped.Add(1)
-	case t > nalFUB:
+	case formBad:
 		r.shared.dropped.Add(1)
 	default:
 		r.whole(b)
@@ -60,7 +49,7 @@ func (r *H264) payload(b []byte) {
 }
 
 // whole takes one NAL unit, or several with start codes.
-func (r *H264) whole(b []byte) {
+func (r *Video) whole(b []byte) {
 	for len(b) > 0 {
 		var u []byte
 		u, b = cutUnit(b)
@@ -70,16 +59,17 @@ func (r *H264) whole(b []byte) {
 	}
 }
 
-func (r *H264) nal(u []byte) {
-	k := r.kindOf(u[0])
-	if k == kindDrop || len(u) < 2 {
+func (r *Video) nal(u []byte) {
+	h := headerOf(u)
+	c := r.classOf(h)
+	if c.kind == kindDrop || len(u) <= r.size {
 		r.drop(u)
 		return
 	}
-	switch k {
+	switch c.kind {
 	case kindSlice:
 		r.kept = true
-		if r.beginSlice(u[0], u[1:]) {
+		if r.beginSlice(h, u[r.size:]) {
 			r.out.whole(u)
 		}
 	case kindSet:
@@ -89,37 +79,38 @@ func (r *H264) nal(u []byte) {
 	}
 }
 
-func (r *H264) drop(u []byte) {
+func (r *Video) drop(u []byte) {
 	r.shared.dropped.Add(1)
 	r.inspectSEI(u)
 }
 
 // inspectSEI looks for a recovery point (payload type 6): the mark of a camera
 // that refreshes its picture gradually.
-func (r *H264) inspectSEI(u []byte) {
+func (r *Video) inspectSEI(u []byte) {
 	const recoveryPoint = 6
-	if len(u) > 1 && u[0]&typeMask == nalSEI && u[1] == recoveryPoint {
+	if len(u) > r.size && u[r.size] == recoveryPoint && r.codec.class(headerOf(u)).kind == kindSEI {
 		r.refreshes = true
 	}
 }
 
-func (r *H264) set(u []byte) {
-	if r.sets.store(u, inBand) {
+func (r *Video) set(u []byte) {
+	if r.codec.store(u, inBand) {
 		r.publishSets()
 	}
 }
 
-// stapA takes an aggregation packet apart (section 5.7.1). Empty units and
-// trailing bytes are passed over; units that must not be in one are dropped.
-func (r *H264) stapA(b []byte) {
+// aggregate takes the inside of an aggregation packet apart (RFC 6184, section
+// 5.7.1; RFC 7798, section 4.4.2). Empty units and trailing bytes are passed
+// over; units that must not be in one are dropped.
+func (r *Video) aggregate(b []byte) {
 	for len(b) > 2 {
 		size := int(b[0])<<8 | int(b[1])
 		b = b[2:]
 		if size > len(b) {
-			r.orphan(b[0])
+			r.orphan(headerOf(b))
 			return
 		}
-		if size > 0 && b[0]&typeMask >= nalSTAPA {
+		if size > 0 && r.codec.form(headerOf(b[:size])) != formSingle {
 			r.shared.dropped.Add(1)
 		} else {
 			r.whole(b[:size])
