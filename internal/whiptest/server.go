@@ -142,6 +142,9 @@ func (s *Server) URLAs(host string) string {
 // closes its connections.
 func (s *Server) HTTPClient() *http.Client { return s.http.Client() }
 
+// Certificate is the one of a server with TLS, in DER.
+func (s *Server) Certificate() []byte { return s.http.Certificate().Raw }
+
 // Close ends the server and its sessions. It is called at the end of the test.
 func (s *Server) Close() {
 	s.mu.Lock()

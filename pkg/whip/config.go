@@ -33,6 +33,9 @@ type Config struct {
 	// keeps no connection open between requests. Its CheckRedirect is not used.
 	HTTPClient *http.Client
 
+	// TLS is for https endpoints, with an HTTP client of this package's own.
+	TLS TLS
+
 	// UserAgent is a header for servers' logs. Keep browsers' names out of it:
 	// LiveKit changes its behaviour by them. Empty means "rtsp2whip".
 	UserAgent string
@@ -144,7 +147,7 @@ type Client struct {
 	abilities abilities
 }
 
-// New checks the configuration. It does no I/O.
+// New checks the configuration. It does no I/O but to read TLS.CAFile.
 func New(cfg Config) (*Client, error) {
 	u, err := parseEndpoint(cfg.Endpoint)
 	if err != nil {
@@ -163,7 +166,11 @@ func New(cfg Config) (*Client, error) {
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "rtsp2whip"
 	}
-	c := &Client{cfg: cfg, userInfo: u.User, http: httpClient(cfg.HTTPClient), log: cfg.Logger}
+	client, err := httpClient(cfg)
+	if err != nil {
+		return nil, &Error{Op: "config", Err: err, slow: true, hint: "check how the server's certificate is to be judged"}
+	}
+	c := &Client{cfg: cfg, userInfo: u.User, http: client, log: cfg.Logger}
 	u.User = nil
 	c.endpoint = u
 	c.cfg.Loopback = cfg.Loopback || isLoopback(u.Hostname())
@@ -207,16 +214,23 @@ func isLoopback(host string) bool {
 
 // httpClient returns a client that never follows a redirect by itself: Go turns
 // a POST into a GET on 301, 302 and 303, and RFC 9725 section 4.5 rules them out.
-func httpClient(given *http.Client) *http.Client {
+func httpClient(cfg Config) (*http.Client, error) {
 	var c http.Client
-	if given != nil {
-		c = *given
-	} else {
+	special, err := cfg.TLS.config()
+	switch {
+	case err != nil:
+		return nil, err
+	case cfg.HTTPClient != nil && special != nil:
+		return nil, errors.New("TLS settings beside an HTTP client that has its own")
+	case cfg.HTTPClient != nil:
+		c = *cfg.HTTPClient
+	default:
 		// A session lasts for days and has two requests: an idle connection in
 		// between is no use, and after a change of address it is a dead one.
 		c.Transport = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
 			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			TLSClientConfig:       special,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ExpectContinueTimeout: time.Second,
 			ForceAttemptHTTP2:     true,
@@ -224,5 +238,5 @@ func httpClient(given *http.Client) *http.Client {
 		}
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &c
+	return &c, nil
 }

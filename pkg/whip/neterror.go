@@ -28,6 +28,7 @@ func (c *Client) networkError(ctx context.Context, method string, u *url.URL, er
 		wrongName   x509.HostnameError
 		invalidCert x509.CertificateInvalidError
 		recordErr   tls.RecordHeaderError
+		otherCert   *pinError
 	)
 	switch {
 	case errors.Is(context.Cause(ctx), context.Canceled):
@@ -38,9 +39,12 @@ func (c *Client) networkError(ctx context.Context, method string, u *url.URL, er
 		e.hint = fmt.Sprintf("nothing listens at %s: check host and port, and that the server runs", u.Host)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		e.hint = fmt.Sprintf("there is no route to %s: check this machine's network", u.Hostname())
+	case errors.As(err, &otherCert):
+		e.slow = true
+		e.hint = "if the server's certificate was renewed, configure the new SHA-256; otherwise somebody stands in between"
 	case errors.As(err, &unknownCA):
 		e.slow = true
-		e.hint = "the server's certificate is from an authority that this machine does not trust: install its CA certificate"
+		e.hint = "the server's certificate is from an authority that this machine does not trust: install or configure its CA certificate"
 	case errors.As(err, &wrongName):
 		e.slow = true
 		e.hint = fmt.Sprintf("the server's certificate is not for %s: use the name that it is for", u.Hostname())
