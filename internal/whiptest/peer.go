@@ -174,7 +174,9 @@ func registerCodecs(media *webrtc.MediaEngine, only []string) error {
 		add(103, webrtc.MimeTypeH264, 90000, 0, h264+"42001f"),
 		add(104, webrtc.MimeTypeH264, 90000, 0, h264+"4d001f"),
 		add(105, webrtc.MimeTypeH264, 90000, 0, h264+"640032"),
+		add(106, webrtc.MimeTypeH265, 90000, 0, "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST"),
 		add(111, webrtc.MimeTypeOpus, 48000, 2, "minptime=10;useinbandfec=1"),
+		add(9, webrtc.MimeTypeG722, 8000, 0, ""),
 		add(8, webrtc.MimeTypePCMA, 8000, 0, ""),
 		add(0, webrtc.MimeTypePCMU, 8000, 0, ""),
 	)

@@ -37,8 +37,8 @@ type Config struct {
 	Header http.Header
 	// MutateAnswer changes the answer before it is sent.
 	MutateAnswer func(sdp string) string
-	// Codecs are those that the server takes: "H264", "opus", "PCMA", "PCMU". Nil
-	// means all of them.
+	// Codecs are those that the server takes: "H264", "H265", "opus", "G722",
+	// "PCMA", "PCMU". Nil means all of them.
 	Codecs []string
 	// Lose drops a received packet before anything else sees it: it will be NACKed.
 	Lose func(kind string, h *rtp.Header) bool

@@ -18,10 +18,15 @@ const (
 // Codec names, as in the rtpmap attribute of SDP.
 const (
 	H264 = "H264"
+	H265 = "H265"
 	Opus = "opus"
+	G722 = "G722"
 	PCMA = "PCMA"
 	PCMU = "PCMU"
 )
+
+// mainLevel31 is H.265's default profile, tier and level (RFC 7798 section 7.1).
+const mainLevel31 = "01005d"
 
 // constrainedBaseline is the profile that every WebRTC endpoint must take
 // (RFC 7742 section 6.2). It is offered behind the stream's real profile, for
@@ -30,11 +35,13 @@ const constrainedBaseline = "42e01f"
 
 // Codec is one media format.
 type Codec struct {
-	// Name is H264, opus, PCMA or PCMU; case does not matter.
+	// Name is H264, H265, opus, G722, PCMA or PCMU; case does not matter.
 	Name string
-	// ProfileLevelID is for H264 only: the three bytes after the NAL unit header
-	// of the SPS, in hex ("64001f"). Empty means 42e01f. RFC 7742 section 6.2
-	// wants the stream's own value, so do not take it from a camera's SDP.
+	// ProfileLevelID of H264: the three bytes after the NAL unit header of the SPS,
+	// in hex ("64001f"). Empty means 42e01f. RFC 7742 section 6.2 wants the
+	// stream's own value, so do not take it from a camera's SDP. Of H265:
+	// general_profile_idc, general_tier_flag and general_level_idc of the SPS, a
+	// byte each; empty means 01005d.
 	ProfileLevelID string
 	// ClockRate in Hz and Channels are fixed by the codec; zero means that value.
 	ClockRate int
@@ -64,9 +71,13 @@ type codecFacts struct {
 
 var knownCodecs = []codecFacts{
 	{Video, H264, webrtc.MimeTypeH264, 90000, 0, 96, ""},
+	{Video, H265, webrtc.MimeTypeH265, 90000, 0, 98, ""},
 	// RFC 7587 section 7: always 48000/2, whatever the stream's channels.
 	{Audio, Opus, webrtc.MimeTypeOpus, 48000, 2, 111, "minptime=10;useinbandfec=1"},
 	// RFC 3551 table 4: static payload types.
+	// The clock rate of G.722 is a historical mistake (section 4.5.2); it samples at
+	// 16 kHz.
+	{Audio, G722, webrtc.MimeTypeG722, 8000, 1, 9, ""},
 	{Audio, PCMA, webrtc.MimeTypePCMA, 8000, 1, 8, ""},
 	{Audio, PCMU, webrtc.MimeTypePCMU, 8000, 1, 0, ""},
 }
@@ -149,10 +160,29 @@ func planCodec(kind string, c Codec) ([]offeredCodec, error) {
 	if f.kind == Audio && f.channels == 1 {
 		base.channels = 0 // "PCMA/8000": one channel is not written (RFC 8866 section 6.6)
 	}
-	if f.name != H264 {
-		return []offeredCodec{base}, nil
+	switch f.name {
+	case H264:
+		return planH264(base, c.ProfileLevelID)
+	case H265:
+		return planH265(base, c.ProfileLevelID)
 	}
-	return planH264(base, c.ProfileLevelID)
+	return []offeredCodec{base}, nil
+}
+
+// planH265 names what the stream is and nothing else: RFC 7798 section 7.2.2 has
+// the parameter sets and the limits of a receiver left out of a sendonly stream.
+func planH265(base offeredCodec, profileLevelID string) ([]offeredCodec, error) {
+	id := strings.ToLower(profileLevelID)
+	if id == "" {
+		id = mainLevel31
+	}
+	b, err := hex.DecodeString(id)
+	if err != nil || len(b) != 3 || b[0] > 31 || b[1] > 1 {
+		return nil, fmt.Errorf("codec H265: %q is not profile, tier and level in hex", profileLevelID)
+	}
+	base.ProfileLevelID = id
+	base.fmtp = fmt.Sprintf("level-id=%d;profile-id=%d;tier-flag=%d;tx-mode=SRST", b[2], b[0], b[1])
+	return []offeredCodec{base}, nil
 }
 
 func planH264(base offeredCodec, profileLevelID string) ([]offeredCodec, error) {

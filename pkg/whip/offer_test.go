@@ -110,6 +110,9 @@ func TestOfferedFormats(t *testing.T) {
 			[]string{"96 " + fmtp + "42001e", "97 " + fmtp + "42e01f"}, nil},
 		{"constrained baseline", h264("42e00d"), []string{"96"}, []string{"96 H264/90000"}, []string{"96 " + fmtp + "42e00d"}, nil},
 		{"unknown", h264(""), []string{"96"}, []string{"96 H264/90000"}, []string{"96 " + fmtp + "42e01f"}, nil},
+		{"H.265", Track{Kind: Video, Codecs: []Codec{{Name: H265, ProfileLevelID: "010078"}}}, []string{"98"}, []string{"98 H265/90000"},
+			[]string{"98 level-id=120;profile-id=1;tier-flag=0;tx-mode=SRST"}, []string{"98 nack", "98 nack pli", "98 ccm fir"}},
+		{"G.722", Track{Kind: Audio, Codecs: []Codec{{Name: G722}}}, []string{"9"}, []string{"9 G722/8000"}, nil, []string{"9 nack"}},
 		{"opus", opusTrack, []string{"111"}, []string{"111 opus/48000/2"}, []string{"111 minptime=10;useinbandfec=1"}, []string{"111 nack"}},
 		{"G.711", g711, []string{"0", "8"}, []string{"0 PCMU/8000", "8 PCMA/8000"}, nil, nil},
 	} {
@@ -215,5 +218,20 @@ func TestCandidates(t *testing.T) {
 	want := []string{"192.0.2.1:7885 (host)", "[2001:db8::1]:7881 (tcp host)", "192.0.2.9:40000 (srflx)"}
 	if got := candidates(text); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestBadProfiles(t *testing.T) {
+	for _, c := range []Codec{
+		{Name: H264, ProfileLevelID: "64"}, {Name: H265, ProfileLevelID: "0100"}, {Name: H265, ProfileLevelID: "01025d"},
+		{Name: H265, ProfileLevelID: "ff005d"}, {Name: H265, ProfileLevelID: "01zz5d"},
+	} {
+		if _, err := planTracks([]Track{{Kind: Video, Codecs: []Codec{c}}}); err == nil {
+			t.Errorf("%s with %q is planned", c.Name, c.ProfileLevelID)
+		}
+	}
+	plan, err := planTracks([]Track{{Kind: Video, Codecs: []Codec{{Name: H265}}}})
+	if err != nil || plan[0].codecs[0].fmtp != "level-id=93;profile-id=1;tier-flag=0;tx-mode=SRST" {
+		t.Errorf("%+v, %v", plan, err)
 	}
 }
