@@ -130,10 +130,11 @@ func (s *sender) address(to netip.AddrPort) bool {
 }
 
 // unsupported reports whether an error says that no batch will ever get through
-// here. EIO is a network device that cannot compute checksums, EINVAL a segment
-// that is larger than the path's MTU, or a kernel too old for such a message.
+// here. EIO is a network device that cannot compute checksums, EINVAL (EMSGSIZE in
+// newer kernels) a segment that is larger than the path's MTU, or a kernel too old
+// for such a message.
 func unsupported(err error) bool {
-	for _, e := range []syscall.Errno{unix.EIO, unix.EINVAL, unix.ENOPROTOOPT, unix.EOPNOTSUPP} {
+	for _, e := range []syscall.Errno{unix.EIO, unix.EINVAL, unix.EMSGSIZE, unix.ENOPROTOOPT, unix.EOPNOTSUPP} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -155,3 +155,27 @@ func TestDatagramInlet(t *testing.T) {
 		t.Errorf("after the deadline: %v", err)
 	}
 }
+
+func TestDatagramInletAllocatesNothing(t *testing.T) {
+	in, err := listenPacket("udp", "127.0.0.1:0", nil, 1<<16, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	c, err := net.Dial("udp", in.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	msg, buf := make([]byte, 1000), make([]byte, 4096)
+	if n := testing.AllocsPerRun(200, func() {
+		if _, err := c.Write(msg); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := in.ReadFrom(buf); n != len(msg) || err != nil {
+			t.Fatal(n, err)
+		}
+	}); n > 0 && canTryRead {
+		t.Errorf("%v allocations a datagram", n)
+	}
+}

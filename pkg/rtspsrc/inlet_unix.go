@@ -35,7 +35,7 @@ func (in *inlet) tryRead(fd uintptr) bool {
 // tryRead reads a datagram without waiting, as inlet.tryRead does.
 func (in *datagramInlet) tryRead(fd uintptr) bool {
 	for {
-		n, from, err := syscall.Recvfrom(int(fd), in.tryBuf, 0)
+		n, err := in.receiveNow(fd)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
@@ -50,14 +50,6 @@ func (in *datagramInlet) tryRead(fd uintptr) bool {
 			return true
 		}
 		in.tryN, in.tryErr = n, nil
-		switch a := from.(type) {
-		case *syscall.SockaddrInet4:
-			in.sender(a.Addr[:], a.Port)
-		case *syscall.SockaddrInet6:
-			in.sender(a.Addr[:], a.Port)
-		default:
-			in.tryFrom = &net.UDPAddr{}
-		}
 		return true
 	}
 }
