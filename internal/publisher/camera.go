@@ -158,8 +158,8 @@ func (p *Publisher) choose(src SourceSession) ([]*feed, error) {
 		case t.Kind != Audio || hasAudio:
 		case !p.cfg.Audio:
 			audioNote = "audio is off in the configuration"
-		case (t.Codec == CodecPCMA || t.Codec == CodecPCMU) && (t.ClockRate != 8000 || t.Channels > 1):
-			audioNote = fmt.Sprintf("audio left out: %s at %d Hz with %d channels; WebRTC has G.711 at 8000 Hz mono only",
+		case (t.Codec == CodecPCMA || t.Codec == CodecPCMU || t.Codec == CodecG722) && (t.ClockRate != 8000 || t.Channels > 1):
+			audioNote = fmt.Sprintf("audio left out: %s at %d Hz with %d channels; WebRTC has it at 8000 Hz mono only",
 				t.Codec, t.ClockRate, t.Channels)
 		case len(p.cfg.Target.AudioCodecs(t.Codec)) == 0:
 			audioNote = fmt.Sprintf("audio left out: %s does not take %s; set the camera's audio to G.711 or Opus", p.cfg.Target, t.Codec)

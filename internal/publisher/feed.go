@@ -70,9 +70,12 @@ func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 // newAudioFeed passes audio on.
 func newAudioFeed(t Track, sent *counters) *feed {
 	f := &feed{track: t, sent: sent, pause: pauseReplay, line: repack.NewLine(uint32(t.ClockRate))}
-	if t.Codec == CodecOpus {
+	switch t.Codec {
+	case CodecOpus:
 		f.repack = repack.NewOpus(f.line)
-	} else {
+	case CodecG722:
+		f.repack = repack.NewG722(f.line)
+	default:
 		f.g711 = true
 		f.repack = repack.NewG711(false, f.line)
 	}

@@ -12,6 +12,7 @@ const (
 	CodecH264 = "H264"
 	CodecH265 = "H265"
 	CodecOpus = "opus"
+	CodecG722 = "G722"
 	CodecPCMA = "PCMA"
 	CodecPCMU = "PCMU"
 )

@@ -108,7 +108,7 @@ func TestNoAllocationsH265(t *testing.T) {
 
 func TestNoAllocationsAudio(t *testing.T) {
 	for name, a := range map[string]audioPusher{
-		"G.711": NewG711(true, NewLine(8000)), "Opus": NewOpus(NewLine(48000)),
+		"G.711": NewG711(true, NewLine(8000)), "G.722": NewG722(NewLine(8000)), "Opus": NewOpus(NewLine(48000)),
 	} {
 		var w discard
 		p := rtp.Packet{Payload: make([]byte, 1000)}

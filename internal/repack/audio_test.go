@@ -77,14 +77,23 @@ func TestG711(t *testing.T) {
 		{"lost", []audioPacket{{ts: 0, size: 160}, {ts: 480, size: 160, skip: 2}, {ts: 640, size: 160}}, []uint32{0, 480, 640}, 2, 0},
 		{"twice", []audioPacket{{ts: 0, size: 160, again: true}, {ts: 160, size: 160}}, []uint32{0, 160}, 0, 1},
 		{"empty", []audioPacket{{ts: 0, size: 160}, {ts: 160}, {ts: 160, size: 160}}, []uint32{0, 160}, 0, 0},
-		{"60 ms stay whole", []audioPacket{{ts: 0, size: 480}, {ts: 480, size: 480}}, []uint32{0, 480}, 0, 0},
-		{"more is split", []audioPacket{{ts: 0, size: 500}, {ts: 500, size: 160}}, []uint32{0, 160, 320, 480, 500}, 0, 0},
+		{"60 ms are split", []audioPacket{{ts: 0, size: 480}, {ts: 480, size: 480}}, []uint32{0, 160, 320, 480, 640, 800}, 0, 0},
+		{"10 ms are gathered", []audioPacket{{ts: 0, size: 80}, {ts: 80, size: 80}, {ts: 160, size: 80}, {ts: 240, size: 80}}, []uint32{0, 160}, 0, 0},
+		{"30 ms are cut anew", []audioPacket{{ts: 0, size: 240}, {ts: 240, size: 240}}, []uint32{0, 160, 320}, 0, 0},
+		{"the rest waits", []audioPacket{{ts: 0, size: 500}, {ts: 500, size: 160}}, []uint32{0, 160, 320, 480}, 0, 0},
+		{"the rest before a gap", []audioPacket{{ts: 0, size: 80}, {ts: 8080, size: 80}, {ts: 8160, size: 80}}, []uint32{0, 8080}, 0, 0},
+		{"the rest before a loss", []audioPacket{{ts: 0, size: 240}, {ts: 480, size: 240, skip: 1}, {ts: 720, size: 80}}, []uint32{0, 160, 480, 640}, 1, 0},
+		{"no rest of another session", []audioPacket{{ts: 0, size: 240}, {ts: 5000, size: 160, restart: true}}, []uint32{0, 160}, 0, 0},
 		{"hours off", []audioPacket{{ts: 0, size: 160}, {ts: 1 << 30, size: 160}, {ts: 1<<30 + 160, size: 160}}, []uint32{0, 160, 320}, 0, 0},
 		{"new session", []audioPacket{{ts: 7000, size: 160}, {ts: 7160, size: 160}, {ts: 3, size: 160, restart: true}, {ts: 163, size: 160}}, []uint32{0, 160, 320, 480}, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			g := NewG711(false, NewLine(8000))
 			got, out := pushAudio(t, g, 0x55, tt.in)
+			same, _ := pushAudio(t, NewG722(NewLine(8000)), 0x55, tt.in)
+			if !slices.Equal(got, same) {
+				t.Errorf("timestamps of G.722 %v, of G.711 %v", same, got)
+			}
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("timestamps %v, want %v", got, tt.want)
 			}
@@ -93,16 +102,16 @@ func TestG711(t *testing.T) {
 				if p.Marker {
 					t.Errorf("packet %d has a marker", i)
 				}
-				if len(p.Payload) > g711SplitAbove {
-					t.Errorf("packet %d has %d bytes", i, len(p.Payload))
+				if n := len(p.Payload); n > octetPiece || n < octetPiece && i+1 < len(out) && got[i+1] == got[i]+uint32(n) {
+					t.Errorf("packet %d has %d bytes", i, n)
 				}
 				size += len(p.Payload) + rtpHeaderSize
 			}
 			for _, p := range tt.in {
 				size -= p.size
 			}
-			if size != len(out)*rtpHeaderSize {
-				t.Errorf("%d bytes more went out than came in", size-len(out)*rtpHeaderSize)
+			if over := size - len(out)*rtpHeaderSize; over > 0 || over <= -octetPiece {
+				t.Errorf("%d bytes more went out than came in", over)
 			}
 			s := g.Stats()
 			if s.Packets != uint64(len(out)) || s.LostPackets != tt.lost || s.LatePackets != tt.late {

@@ -1,6 +1,7 @@
 package repack
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -29,7 +30,6 @@ type checker struct {
 
 // forget says that parameter sets may have become unknown.
 func (c *checker) forget() { c.complete, c.before, c.sure = false, false, false }
-
 
 func (c *checker) packet(h *rtp.Header, payload []byte) error {
 	if size := h.MarshalSize() + len(payload); size > c.max {
@@ -181,4 +181,34 @@ func depacketize(packets []rtp.Packet) ([]sentUnit, error) {
 		}
 	}
 	return out, nil
+}
+
+// audioChecker is a Writer that holds what is true of every audio packet.
+type audioChecker struct {
+	opus        bool
+	in          []byte // the payload being pushed
+	taken, sent int    // bytes
+	packets     int
+	seq         uint16
+	ts          uint32
+}
+
+func (c *audioChecker) WriteRTP(h *rtp.Header, payload []byte) error {
+	step := int32(h.Timestamp - c.ts)
+	switch {
+	case len(payload) == 0 || len(payload) > maxAudioPayload:
+		return fmt.Errorf("%d bytes", len(payload))
+	case c.opus && !bytes.Equal(payload, c.in):
+		return errors.New("an Opus packet was changed")
+	case !c.opus && (h.Marker || len(payload) > 160):
+		return fmt.Errorf("%d bytes, marker %v", len(payload), h.Marker)
+	case c.packets > 0 && h.SequenceNumber != c.seq+1:
+		return fmt.Errorf("sequence number %d after %d", h.SequenceNumber, c.seq)
+	case c.packets > 0 && step <= 0:
+		return fmt.Errorf("timestamp went on by %d", step)
+	}
+	c.seq, c.ts = h.SequenceNumber, h.Timestamp
+	c.packets++
+	c.sent += len(payload)
+	return nil
 }

@@ -31,6 +31,7 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 		Transport:  transport,
 		TLS:        rtspsrc.TLSConfig{Insecure: c.TLS.Insecure, SHA256: c.TLS.SHA256},
 		VideoTrack: c.VideoTrack,
+		VideoCodec: c.videoCodec(),
 		Stall:      c.Stall.Std(),
 		UserAgent:  userAgent,
 		OnBlock:    func() { cam.onPause() },
@@ -41,6 +42,14 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 	}
 	cam.src = src
 	return cam, nil
+}
+
+// videoCodec is the codec's name in SDP, which both ends go by.
+func (c Camera) videoCodec() string {
+	if c.Codec == CodecH265 {
+		return publisher.CodecH265
+	}
+	return publisher.CodecH264
 }
 
 // OnPause implements publisher.Pausing.

@@ -61,6 +61,7 @@ type Camera struct {
 	OnLoss     OnLoss    `yaml:"on_loss"`
 	BFrames    BFrames   `yaml:"b_frames"`
 	VideoTrack string    `yaml:"video_track"`
+	Codec      Codec     `yaml:"codec"`
 	TLS        TLS       `yaml:"tls"`
 
 	Via  Via   `yaml:"via" oneof:"target"`  // livekit.via unless given; ViaWHIP with a WHIP block

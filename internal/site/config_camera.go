@@ -127,6 +127,9 @@ func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
 	}
 	c.text(at("room"), cam.Room, 256)
 	cam.Via = cmp.Or(cam.Via, lk.Via)
+	if cam.Codec == CodecH265 && cam.Via == ViaIngress {
+		c.fail(at("codec"), "\"h265\": LiveKit Ingress takes H.264 only: set the camera to H.264, or use via: server or a whip block")
+	}
 	cam.Room = cmp.Or(cam.Room, lk.Room)
 	if cam.Room == "" && cam.Enabled && !c.failed("livekit") && !c.failed("livekit.room") {
 		c.missing(at("room"), "give livekit.room, or a room here")

@@ -23,6 +23,7 @@ func DefaultCamera() Camera {
 		SEI:       SEIDrop,
 		OnLoss:    OnLossFreeze,
 		BFrames:   BFramesRefuse,
+		Codec:     CodecH264,
 	}
 }
 

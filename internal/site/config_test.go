@@ -45,7 +45,7 @@ func TestFullFile(t *testing.T) {
 	shed := shared
 	shed.Name, shed.URL, shed.Identity, shed.DisplayName = "shed", "rtsp://10.0.0.13", "shed", "shed"
 	shed.Username, shed.Password, shed.PasswordFile = "me", secret.New("p@ss"), ""
-	shed.Via = ViaWHIP
+	shed.Via, shed.Codec = ViaWHIP, CodecH265
 	shed.WHIP = &WHIP{URL: "https://whip.example.com/shed?x=1", TokenFile: "yard", Token: secret.New("hunter2")}
 
 	want := &Config{
@@ -58,7 +58,7 @@ func TestFullFile(t *testing.T) {
 			Name: "yard", URL: "rtsps://10.0.0.12/stream", Username: "admin", Password: secret.New("0123"),
 			Room: "yard", Identity: "cam yard", DisplayName: "Yard 北", Metadata: `{"floor": 0}`,
 			Transport: TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
-			VideoTrack: "1", TLS: TLS{SHA256: sum}, Via: ViaIngress,
+			VideoTrack: "1", Codec: CodecH264, TLS: TLS{SHA256: sum}, Via: ViaIngress,
 		}, shed},
 		Network: Network{UDPPorts: PortRange{40000, 40009}, Interfaces: []string{"eth0", "wlan0"}},
 		Log:     Log{Level: LevelDebug, Format: FormatJSON},

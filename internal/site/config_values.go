@@ -65,6 +65,15 @@ const (
 	BFramesDrop   BFrames = "drop"
 )
 
+// Codec is the codec of a camera's video.
+type Codec string
+
+// Every WebRTC receiver takes H.264, few take H.265.
+const (
+	CodecH264 Codec = "h264"
+	CodecH265 Codec = "h265"
+)
+
 // Level is the least severe level that is logged.
 type Level string
 
@@ -111,6 +120,9 @@ func (o *OnLoss) UnmarshalText(text []byte) error { return choose(o, text, OnLos
 func (b *BFrames) UnmarshalText(text []byte) error {
 	return choose(b, text, BFramesRefuse, BFramesDrop)
 }
+
+// UnmarshalText takes "h264" or "h265".
+func (c *Codec) UnmarshalText(text []byte) error { return choose(c, text, CodecH264, CodecH265) }
 
 // UnmarshalText takes one of the levels.
 func (l *Level) UnmarshalText(text []byte) error {

@@ -96,7 +96,7 @@ func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, 
 	}
 	pc := publisher.Config{
 		Name: c.Name, Source: src, Target: dst,
-		Audio: c.Audio != AudioOff, Hold: c.Hold.Std(), DropBFrames: c.BFrames == BFramesDrop, Logger: log,
+		Codec: c.videoCodec(), Audio: c.Audio != AudioOff, Hold: c.Hold.Std(), DropBFrames: c.BFrames == BFramesDrop, Logger: log,
 	}
 	if c.SEI == SEIPass {
 		pc.SEI = repack.SEIPass

@@ -42,9 +42,15 @@ type target struct {
 }
 
 // What a target takes, by the camera's codec, in order of preference. A
-// terminating LiveKit Ingress takes no µ-law; everything else that LiveKit and
-// browsers have takes both.
+// terminating LiveKit Ingress takes no µ-law, LiveKit no G.722; browsers take all
+// of these.
 var (
+	anyWebRTC = map[string][]string{
+		publisher.CodecOpus: {publisher.CodecOpus},
+		publisher.CodecG722: {publisher.CodecG722},
+		publisher.CodecPCMA: {publisher.CodecPCMA},
+		publisher.CodecPCMU: {publisher.CodecPCMU, publisher.CodecPCMA},
+	}
 	anyG711 = map[string][]string{
 		publisher.CodecOpus: {publisher.CodecOpus},
 		publisher.CodecPCMA: {publisher.CodecPCMA},
@@ -68,6 +74,7 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 	switch c.Via {
 	case ViaWHIP:
 		t.name = "WHIP " + hostOf(c.WHIP.URL)
+		t.audio = anyWebRTC
 		at := address{c.WHIP.URL, whip.StaticToken(c.WHIP.Token.Reveal())}
 		t.find = func(context.Context) (address, error) { return at, nil }
 	case ViaServer:
