@@ -28,10 +28,12 @@ type audio struct {
 	// Cameras stamp audio with the jitter of their own scheduling, which
 	// receivers take for gaps. expected is where the samples sent so far end;
 	// as long as a packet's timestamp is within tolerance of it, it is used
-	// instead.
+	// instead. What is stamped earlier than expected can only be jitter, so that
+	// early, where set, is the larger of the two.
 	timed     bool
 	expected  uint32
 	tolerance int32
+	early     int32
 	gap       bool // packets were lost: the camera's timestamp says how much
 
 	packets, bytes, lost, late, oversized atomic.Uint64
@@ -75,12 +77,13 @@ func (a *audio) accept(pkt *rtp.Packet) bool {
 // the given number of clock ticks.
 func (a *audio) stamp(ts, duration uint32) uint32 {
 	off := int32(ts - a.expected)
-	tolerance := a.tolerance
+	tolerance, early := a.tolerance, max(a.early, a.tolerance)
 	if a.gap {
 		// Less than half a packet is jitter even then.
 		tolerance = int32(min(duration/2, uint32(tolerance)))
+		early = tolerance
 	}
-	if a.timed && off <= tolerance && off >= -tolerance {
+	if a.timed && off <= tolerance && off >= -early {
 		ts = a.expected
 	}
 	a.timed, a.gap = true, false

@@ -10,6 +10,10 @@ import (
 // (RFC 7587, section 4.2; RFC 6716, section 2.1.4).
 const opusTick = 120
 
+// opusEarly is by how much a packet may be stamped earlier than expected, in
+// ticks of 48 kHz: half a second.
+const opusEarly = 24000
+
 // Opus passes Opus packets on (RFC 7587), on a line of its own.
 type Opus struct {
 	audio
@@ -17,7 +21,7 @@ type Opus struct {
 
 // NewOpus returns a repacker on the given line of 48 kHz.
 func NewOpus(line *Line) *Opus {
-	return &Opus{audio: audio{line: line}}
+	return &Opus{audio: audio{line: line, early: opusEarly}}
 }
 
 // Push repacks one packet and writes what becomes of it. The error is the
@@ -31,7 +35,7 @@ func (o *Opus) Push(pkt *rtp.Packet, arrived time.Time, w Writer) error {
 		return nil
 	}
 	duration := opusDuration(pkt.Payload)
-	o.tolerance = int32(duration / 2)
+	o.tolerance = int32(duration * 3 / 4) // a gap that DTX makes is a whole packet at least
 	return o.send(o.stamp(pkt.Timestamp, duration), pkt.Marker, pkt.Payload, arrived, w)
 }
 
