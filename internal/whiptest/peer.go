@@ -49,6 +49,9 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	// As servers do: a key frame comes at once. Where the system allows less, the
+	// rest is asked for again.
+	_ = conn.SetReadBuffer(4 << 20)
 	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn, open: server.cfg.Reachable}, tracks: map[string]*received{}}
 	s.Blackhole(server.cfg.NoMedia, server.cfg.NoMedia)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s.gate, Logger: quiet().NewLogger("ice")})
@@ -122,7 +125,7 @@ func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
 	if interval == 0 {
 		interval = 20 * time.Millisecond
 	}
-	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(interval),
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorInterval(interval), nack.GeneratorSize(4096),
 		nack.WithGeneratorLoggerFactory(quiet()))
 	if err != nil {
 		return nil, err
