@@ -1,0 +1,176 @@
+package personalities_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+	"github.com/rtsp2whip/rtsp2whip/internal/site"
+)
+
+// expectation is what is to become of one camera. The zero value is that of a
+// camera that simply plays: every picture in full, from the first one on.
+type expectation struct {
+	does string // for the page; "" if nothing needs to be said beyond "Plays."
+
+	lossy bool // pictures are lost on the way to us, so some do not arrive
+	gaps  bool // the camera goes away for a while, or sends some pictures to nobody
+
+	watch   time.Duration // look on at least so long; scaled
+	slow    time.Duration // the camera's session timeout, where scaled it would be shorter than any program waits
+	frames  int           // and for so many pictures; 0: 60
+	audio   string        // codec that arrives, "" for none
+	prepare func(c *site.Camera, cam *camsim.Running)
+	check   func(o outcome) error
+}
+
+// atLeast asks for a number of key frames.
+func keyFrames(n int) func(outcome) error {
+	return func(o outcome) error {
+		if o.KeyFrames < n {
+			return fmt.Errorf("%d key frames arrived, want %d", o.KeyFrames, n)
+		}
+		return nil
+	}
+}
+
+// sessions asks for numbers of sessions with the camera and with the server.
+func sessions(camera, server int) func(outcome) error {
+	return func(o outcome) error {
+		if int(o.status.CameraSessions) != camera || o.posts != server {
+			return fmt.Errorf("%d RTSP and %d WHIP sessions, want %d and %d", o.status.CameraSessions, o.posts, camera, server)
+		}
+		return nil
+	}
+}
+
+// stays asks for one session on either side.
+var stays = sessions(1, 1)
+
+func said(what string) func(outcome) error {
+	return func(o outcome) error {
+		if all := strings.Join(append(o.status.Notes, o.status.AudioNote), "\n"); !strings.Contains(all, what) {
+			return fmt.Errorf("%q is nowhere said, only %q", what, all)
+		}
+		return nil
+	}
+}
+
+func sizes(want ...string) func(outcome) error {
+	return func(o outcome) error {
+		for _, w := range want {
+			if !slices.Contains(o.Sizes, w) {
+				return fmt.Errorf("pictures of %v arrived, want %s", o.Sizes, w)
+			}
+		}
+		return nil
+	}
+}
+
+func steadyAudio(o outcome) error {
+	if o.AudioUneven > 4 { // until the latest of the camera's stamps is known
+		return fmt.Errorf("%d of %d audio packets with an uneven timestamp", o.AudioUneven, o.Audio)
+	}
+	return nil
+}
+
+func all(checks ...func(outcome) error) func(outcome) error {
+	return func(o outcome) error {
+		var errs []error
+		for _, check := range checks {
+			errs = append(errs, check(o))
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// returns is the check of a camera that goes off: the session ends after hold,
+// and the picture is back soon after the camera.
+func returns(o outcome) error {
+	if o.deletes < 1 || o.posts != 2 || o.Streams != 2 {
+		return fmt.Errorf("%d sessions, %d of them ended with DELETE, %d streams arrived", o.posts, o.deletes, o.Streams)
+	}
+	if o.back == 0 || o.back > 10*time.Second {
+		return fmt.Errorf("the picture was back %v after the camera", o.back)
+	}
+	return nil
+}
+
+// live says that a camera still plays at the end.
+func live(o outcome) error {
+	if o.status.State != publisher.Live {
+		return fmt.Errorf("%s at the end: %s", o.status.State, o.status.Reason)
+	}
+	return nil
+}
+
+var expectations = map[string]expectation{
+	"qop-auth":         {does: "Plays: answers the challenge as RFC 7616 says."},
+	"sha256-only":      {does: "Plays: answers with SHA-256."},
+	"stale-nonce":      {does: "Plays on in one session: takes the new nonce.", watch: 60 * time.Second, check: stays},
+	"odd-password":     {does: "Plays: user name and password are keys of their own. No log shows the password."},
+	"rtsps-selfsigned": {does: "Plays with the certificate's SHA-256 given; any other certificate is refused.", prepare: pin},
+
+	"bad-content-base": {does: "Plays: goes by the request's URL."},
+	"control-zoo":      {does: "Plays both tracks.", audio: "opus"},
+	"broken-sdp":       {does: "Plays: mends the description before it is parsed; parameter sets come from the stream."},
+	"no-sprop":         {does: "Plays from the first key frame on."},
+	"oob-only":         {does: "Plays: puts the parameter sets before every key frame.", check: keyFrames(2)},
+	"lying-plid":       {does: "Plays: offers the profile that the stream has.", check: offers("4d")},
+	"mode0-fua":        {does: "Plays: goes by what is sent."},
+
+	"udp-only":         {does: "Plays over UDP."},
+	"udp-blackhole":    {does: "Plays over TCP when nothing has come over UDP for 3 s.", gaps: true, check: within(8 * time.Second)},
+	"udp-lossy":        {does: "Plays: puts packets in order, sends no torn picture, and asks for a key frame after a loss.", lossy: true, watch: 80 * time.Second},
+	"foreign-channels": {does: "Plays: goes by the channels of the answer.", audio: "PCMA"},
+	"session-change":   {does: "Plays: uses the newest id.", audio: "PCMA"},
+	"stale-live555":    {does: "Plays once the old media has ended; waits for that without hurry.", gaps: true},
+	"mute-keepalive":   {does: "Plays on: needs no answer.", watch: 150 * time.Second, check: stays},
+	"keepalive-405":    {does: "Plays on: the refused request keeps the session alive all the same.", watch: 150 * time.Second, check: stays},
+	"short-timeout":    {does: "Plays on: sends keep-alives often enough.", watch: 80 * time.Second, check: stays},
+	"report-timeout":   {does: "Plays on: sends receiver reports, over TCP too.", watch: 150 * time.Second, slow: 14 * time.Second, check: stays},
+	"one-session":      {does: "Plays: never holds two sessions with a camera.", check: stays},
+	"night-reboot": {does: "Plays, ends its session `hold` after the camera has gone, and is back within 10 s of the camera.",
+		gaps: true, watch: 135 * time.Second, check: all(returns, live)},
+	"falls-silent": {does: "Plays, then opens the camera again and again."},
+
+	"jumbo-nal":      {does: "Plays: cuts everything to packets of at most 1200 bytes."},
+	"junk-bytes":     {does: "Plays: finds the next frame."},
+	"stray-frames":   {does: "Plays: leaves them out."},
+	"marker-on-sps":  {does: "Plays: sets the marker at the end of the picture only."},
+	"marker-on-sei":  {does: "Plays: sets the marker at the end of the picture only."},
+	"no-marker":      {does: "Plays, a frame late: the next timestamp shows where a picture ends."},
+	"annexb-in-rtp":  {does: "Plays: takes the start codes out."},
+	"lone-fua":       {does: "Plays."},
+	"sei-flood":      {does: "Plays: sends slices and parameter sets only."},
+	"sei-only-au":    {does: "Plays: leaves these access units out."},
+	"lossy":          {does: "Plays: sends no torn picture, and none that refers to a lost one.", lossy: true, watch: 80 * time.Second},
+	"ts-reset":       {does: "Plays: timestamps go on evenly.", audio: "PCMA", watch: 80 * time.Second, check: stays},
+	"ts-hours-off":   {does: "Plays: timestamps go on evenly."},
+	"clock-step":     {does: "Plays: goes by the time of arrival.", audio: "PCMA"},
+	"no-reports":     {does: "Plays: goes by the time of arrival.", audio: "PCMA"},
+	"bad-rtcp":       {does: "Plays: leaves it out."},
+	"ssrc-per-gop":   {does: "Plays in one stream without a gap.", check: all(keyFrames(2), oneStream)},
+	"seq-jumps":      {does: "Plays in one stream without a gap; a jump is not taken for a loss.", check: all(keyFrames(2), oneStream)},
+	"opus-jitter":    {does: "Plays: stamps audio by its samples.", audio: "opus", check: steadyAudio},
+	"long-gop":       {does: "Plays once the first key frame has come, and says how to shorten the wait.", frames: 1},
+	"long-gop-pli":   {does: "Plays at once: asks for a key frame.", check: within(4 * time.Second)},
+	"long-gop-renew": {does: "Plays.", frames: 1},
+	"monster-idr":    {does: "Plays: packets that the burst has cost are sent again. Nothing spreads the burst: the way to the server must take it.", check: keyFrames(2)},
+	"res-switch":     {does: "Plays: changes at a key frame.", frames: 120, check: sizes("640x360", "1280x720")},
+	"multi-slice":    {does: "Plays."},
+	"multi-pps":      {does: "Plays: sends both before every key frame.", check: keyFrames(2)},
+	"pcma":           {does: "Plays both.", audio: "PCMA"},
+	"pcmu":           {does: "Plays both.", audio: "PCMU"},
+	"opus":           {does: "Plays both.", audio: "opus"},
+	"aac-16k":        {does: "Plays the video, and says that WebRTC has no AAC and that G.711 is to be set.", check: said("G.711")},
+	"silent-audio":   {does: "Plays the video, and says that the audio is silent.", check: said("sends none")},
+
+	"backchannel-first": {does: "Plays the larger video and the sound; never asks for the back channel.", audio: "PCMA", check: sizes("1280x720")},
+	"all-sendonly":      {does: "Plays both.", audio: "PCMA"},
+	"narrow-uplink":     {does: "Plays the stream that its URL names. Nothing changes to the small one by itself."},
+}
