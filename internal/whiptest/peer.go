@@ -14,7 +14,9 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/interceptor/pkg/report"
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtp"
+	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -116,7 +118,7 @@ func (s *Session) negotiate(offer string) (string, error) {
 
 func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
-	if err := registerCodecs(media, cfg.Codecs); err != nil {
+	if err := registerCodecs(media, cfg.Codecs, cfg.Extras); err != nil {
 		return nil, err
 	}
 	registry := &interceptor.Registry{}
@@ -137,6 +139,11 @@ func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
 		return nil, err
 	}
 	registry.Add(reports)
+	if cfg.Extras {
+		if err := addExtras(media, registry); err != nil {
+			return nil, err
+		}
+	}
 	var e webrtc.SettingEngine
 	e.LoggerFactory = quiet()
 	e.SetICEUDPMux(mux)
@@ -152,7 +159,25 @@ func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
 		webrtc.WithSettingEngine(e)), nil
 }
 
-func registerCodecs(media *webrtc.MediaEngine, only []string) error {
+// addExtras takes the header extensions for the mid and for transport-wide
+// feedback, and sends the latter.
+func addExtras(media *webrtc.MediaEngine, registry *interceptor.Registry) error {
+	for _, uri := range []string{sdp.SDESMidURI, sdp.TransportCCURI} {
+		for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
+			if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: uri}, kind); err != nil {
+				return err
+			}
+		}
+	}
+	feedback, err := twcc.NewSenderInterceptor(twcc.SendInterval(50*time.Millisecond), twcc.WithLoggerFactory(quiet()))
+	if err != nil {
+		return err
+	}
+	registry.Add(feedback)
+	return nil
+}
+
+func registerCodecs(media *webrtc.MediaEngine, only []string, extras bool) error {
 	video := []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}
 	audio := []webrtc.RTCPFeedback{{Type: "nack"}}
 	add := func(pt uint8, mime string, rate uint32, channels uint16, fmtp string) error {
@@ -170,6 +195,20 @@ func registerCodecs(media *webrtc.MediaEngine, only []string) error {
 			},
 			PayloadType: webrtc.PayloadType(pt),
 		}, kind)
+	}
+	if extras {
+		video = append(video, webrtc.RTCPFeedback{Type: "transport-cc"})
+		for _, apt := range []uint8{102, 103, 104, 105} {
+			err := media.RegisterCodec(webrtc.RTPCodecParameters{
+				RTPCodecCapability: webrtc.RTPCodecCapability{
+					MimeType: webrtc.MimeTypeRTX, ClockRate: 90000, SDPFmtpLine: fmt.Sprintf("apt=%d", apt),
+				},
+				PayloadType: webrtc.PayloadType(apt + 10),
+			}, webrtc.RTPCodecTypeVideo)
+			if err != nil {
+				return err
+			}
+		}
 	}
 	h264 := "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id="
 	return errors.Join(

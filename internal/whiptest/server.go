@@ -57,6 +57,9 @@ type Config struct {
 	RestartOpensPath bool
 	// Patch says what is done with PATCH requests.
 	Patch Patch
+	// Extras takes RTX, the header extension with the mid, and transport-wide
+	// feedback. The zero value takes none, as a terminating LiveKit Ingress.
+	Extras bool
 	// NackInterval is between two looks for lost packets, 20 ms by default.
 	NackInterval time.Duration
 }

@@ -98,6 +98,7 @@ type offeredCodec struct {
 	payloadType uint8
 	fmtp        string
 	channels    uint16
+	extras      extras // set from the answer
 }
 
 // offeredTrack is a track with the payload types that the offer gives it.
@@ -213,9 +214,10 @@ func planH264(base offeredCodec, profileLevelID string) ([]offeredCodec, error) 
 // feedback is the RTCP feedback (RFC 4585, RFC 5104) that this package answers.
 func feedback(kind string) []webrtc.RTCPFeedback {
 	if kind == Audio {
-		return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}}
+		return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}, {Type: webrtc.TypeRTCPFBTransportCC}}
 	}
 	return []webrtc.RTCPFeedback{
+		{Type: webrtc.TypeRTCPFBTransportCC},
 		{Type: webrtc.TypeRTCPFBNACK},
 		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
 		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},

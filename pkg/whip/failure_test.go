@@ -200,7 +200,7 @@ func TestTrackErrors(t *testing.T) {
 		"kind":        {{Kind: "data", Codecs: []Codec{{Name: H264}}}},
 		"two videos":  {videoTrack, videoTrack},
 		"no codecs":   {{Kind: Video}},
-		"other codec": {{Kind: Video, Codecs: []Codec{{Name: "H265"}}}},
+		"other codec": {{Kind: Video, Codecs: []Codec{{Name: "VP8"}}}},
 		"wrong kind":  {{Kind: Audio, Codecs: []Codec{{Name: H264}}}},
 		"clock rate":  {{Kind: Audio, Codecs: []Codec{{Name: Opus, ClockRate: 8000}}}},
 		"channels":    {{Kind: Audio, Codecs: []Codec{{Name: PCMA, Channels: 2}}}},

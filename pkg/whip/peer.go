@@ -46,11 +46,12 @@ func (c *Client) newPeer(mux ice.UDPMux, servers []ICEServer, tracks []offeredTr
 				return nil, fmt.Errorf("codec %s: %w", codec.Name, err)
 			}
 		}
+		if err := registerExtras(media, t); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.kind, err)
+		}
 	}
 	// No interceptors: NACKs, sender reports and statistics are this package's own,
-	// which saves their copies and their garbage on the way of each packet. No
-	// header extensions either: a terminating LiveKit Ingress passes them on with
-	// ids that clash with its own.
+	// which saves their copies and their garbage on the way of each packet.
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(&interceptor.Registry{}),
 		webrtc.WithSettingEngine(c.settings(mux)))
 	pc, err := api.NewPeerConnection(c.configuration(servers))

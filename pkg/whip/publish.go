@@ -68,7 +68,9 @@ func (c *Client) newSession(plan []offeredTrack, w way) (*Session, error) {
 		stop: make(chan struct{}), done: make(chan struct{}), finished: make(chan struct{}),
 	}
 	for i, t := range plan {
-		s.tracks = append(s.tracks, newLocalTrack(i, t.kind, s.cname))
+		track := newLocalTrack(i, t.kind, s.cname)
+		track.extended.feedback = &s.feedback
+		s.tracks = append(s.tracks, track)
 	}
 	s.pc, err = c.newPeer(mux, w.servers, plan, s.tracks)
 	if err != nil {

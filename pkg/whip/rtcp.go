@@ -58,6 +58,8 @@ func (s *Session) handleRTCP(t *localTrack, p rtcp.Packet, now time.Time, scratc
 			scratch = t.answerNack(p.Nacks, scratch)
 			s.sockets.flush()
 		}
+	case *rtcp.TransportLayerCC:
+		s.feedback.note(p, now)
 	case *rtcp.ReceiverReport:
 		s.noteReports(t, p.Reports, now)
 	case *rtcp.SenderReport:

@@ -47,6 +47,7 @@ type Session struct {
 	etagMu      sync.Mutex
 	etag        string // of the ICE session, as the server wrote it
 	restarts    atomic.Uint64
+	feedback    feedbackWindow
 
 	states    states
 	rtt       atomic.Int64 // nanoseconds

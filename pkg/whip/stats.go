@@ -16,6 +16,12 @@ type Stats struct {
 	Pair string
 	// Connected is when ICE and DTLS came up.
 	Connected time.Time
+	// DeliveredRate is what has arrived in the last second, in bits a second, and
+	// DeliveredLoss the part of the packets that has not; AvailableRate is what the
+	// path carries at least. All are 0 from servers without transport-wide feedback.
+	DeliveredRate int
+	DeliveredLoss float64
+	AvailableRate int
 	// Restarts counts the times that the session has moved to a new path.
 	Restarts uint64
 	// MalformedRTCP counts what could not be read.
@@ -50,6 +56,8 @@ func (s *Session) Stats() Stats {
 		Restarts:      s.restarts.Load(),
 		MalformedRTCP: s.malformed.Load(),
 	}
+	st.DeliveredRate, st.DeliveredLoss = s.feedback.delivered(time.Now())
+	st.AvailableRate = available(st.DeliveredRate, st.DeliveredLoss)
 	for _, t := range s.tracks {
 		ts := TrackStats{
 			Kind: t.kind, Codec: t.chosen.Name, SSRC: t.ssrc,

@@ -20,8 +20,11 @@ type localTrack struct {
 	chosen   offeredCodec // set before the answer is applied
 
 	// Set by Bind, which ends before the session is handed out.
-	ssrc   uint32
-	writer webrtc.TrackLocalWriter
+	ssrc     uint32
+	rtxSSRC  uint32 // 0 without RTX
+	writer   webrtc.TrackLocalWriter
+	extended extended
+	rtx      rtxLine
 
 	mu      sync.Mutex
 	line    sentLine
@@ -50,7 +53,7 @@ type remoteReport struct {
 var _ webrtc.TrackLocal = (*localTrack)(nil)
 
 func newLocalTrack(index int, kind, streamID string) *localTrack {
-	t := &localTrack{index: index, kind: kind, id: kind, streamID: streamID}
+	t := &localTrack{index: index, kind: kind, id: kind, streamID: streamID, rtx: newRTXLine()}
 	if kind == Audio {
 		t.history = newAudioHistory()
 	} else {
@@ -63,7 +66,8 @@ func newLocalTrack(index int, kind, streamID string) *localTrack {
 func (t *localTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	for _, p := range ctx.CodecParameters() {
 		if uint8(p.PayloadType) == t.chosen.payloadType {
-			t.ssrc = uint32(ctx.SSRC())
+			t.ssrc, t.rtxSSRC = uint32(ctx.SSRC()), uint32(ctx.SSRCRetransmission())
+			t.extended.prepare(t.chosen.extras)
 			t.writer = ctx.WriteStream()
 			return p, nil
 		}
@@ -99,8 +103,7 @@ func (t *localTrack) write(h *rtp.Header, payload []byte) error {
 	t.mu.Unlock()
 	t.packetsSent.Add(1)
 	t.bytesSent.Add(uint64(rtpHeaderSize + len(payload)))
-	_, err := t.writer.WriteRTP(h, payload)
-	return err
+	return t.transmit(h, payload)
 }
 
 const rtpHeaderSize = 12
@@ -118,7 +121,7 @@ func (t *localTrack) resend(seq uint16, buf []byte) []byte {
 		Version: 2, Marker: p.marker, PayloadType: t.chosen.payloadType,
 		SequenceNumber: p.seq, Timestamp: p.timestamp, SSRC: t.ssrc,
 	}
-	if _, err := t.writer.WriteRTP(&h, p.payload); err == nil {
+	if err := t.retransmit(&h, p.payload); err == nil {
 		t.retransmitted.Add(1)
 		t.bytesSent.Add(uint64(rtpHeaderSize + len(p.payload)))
 	}
