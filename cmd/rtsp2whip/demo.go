@@ -20,8 +20,9 @@ import (
 type demoCmd struct {
 	For     time.Duration `placeholder:"DURATION" help:"End after this long: with 0 if every picture arrived, else with 1."`
 	Cameras int           `default:"3" placeholder:"N" help:"How many cameras to simulate (default: ${default})."`
-	RTSP    string        `name:"rtsp" placeholder:"URL" help:"Play this camera in place of simulated ones."`
-	Camera  string        `default:"camera" placeholder:"NAME" help:"What to call the camera of --rtsp (default: ${default})."`
+	Camera  string        `placeholder:"NAME" xor:"source" help:"Play one camera with the oddities of docs/cameras.md. An unknown name lists all."`
+	RTSP    string        `name:"rtsp" placeholder:"URL" xor:"source" help:"Play this camera in place of simulated ones."`
+	Name    string        `default:"camera" placeholder:"NAME" help:"What to call the camera of --rtsp (default: ${default})."`
 	Open    bool          `help:"Open the page in the browser."`
 	Listen  string        `placeholder:"ADDR" help:"Where the page is served (default: 127.0.0.1:8989, or a free port if that is taken)."`
 }
@@ -155,6 +156,10 @@ func demoSite(cameras []demoCamera, address string, token secret.Secret, log *sl
 	for _, c := range cameras {
 		cam := site.DefaultCamera()
 		cam.Name, cam.URL = c.name, c.url
+		cam.Username, cam.Password, cam.TLS.SHA256 = c.username, c.password, c.fingerprint
+		if c.transport != "" {
+			cam.Transport = c.transport
+		}
 		cam.WHIP = &site.WHIP{URL: address + "whip/" + url.PathEscape(c.name), Token: token}
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}
@@ -169,7 +174,7 @@ func demoSite(cameras []demoCamera, address string, token secret.Secret, log *sl
 func demoUsage(err error) error {
 	var problems site.Errors
 	if errors.As(err, &problems) {
-		flags := map[string]string{"cameras[0].url": "--rtsp", "cameras[0].name": "--camera"}
+		flags := map[string]string{"cameras[0].url": "--rtsp", "cameras[0].name": "--name"}
 		for _, p := range problems {
 			if flag, ok := flags[p.Path]; ok {
 				return usagef("%s: %s", flag, p.Text)

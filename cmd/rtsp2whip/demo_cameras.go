@@ -3,9 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
+	"github.com/rtsp2whip/rtsp2whip/internal/site"
 )
 
 // demoCamera is one camera of the demo.
@@ -13,6 +16,11 @@ type demoCamera struct {
 	name string
 	url  string
 	what string // for the person who looks on
+
+	username    string
+	password    secret.Secret
+	fingerprint string         // of its certificate
+	transport   site.Transport // "": whatever works
 }
 
 // scenes are what simulated cameras show, over and over.
@@ -27,8 +35,11 @@ var scenes = []struct{ name, clip, audio, what string }{
 // source starts the simulated cameras, or names the real one. stop switches
 // them off and waits.
 func (c *demoCmd) source() (cameras []demoCamera, stop func(), err error) {
+	if c.Camera != "" {
+		return c.odd()
+	}
 	if c.RTSP != "" {
-		return []demoCamera{{name: c.Camera, url: c.RTSP, what: secret.URL(c.RTSP)}}, func() {}, nil
+		return []demoCamera{{name: c.Name, url: c.RTSP, what: secret.URL(c.RTSP)}}, func() {}, nil
 	}
 	var running []*camsim.Camera
 	stop = func() {
@@ -51,6 +62,31 @@ func (c *demoCmd) source() (cameras []demoCamera, stop func(), err error) {
 		cameras = append(cameras, demoCamera{name: name, url: cam.URL(), what: scene.what})
 	}
 	return cameras, stop, nil
+}
+
+// odd starts the one camera of --camera.
+func (c *demoCmd) odd() (cameras []demoCamera, stop func(), err error) {
+	all := camsim.Personalities()
+	i := slices.IndexFunc(all, func(p camsim.Personality) bool { return p.Name == c.Camera })
+	if i < 0 {
+		var list strings.Builder
+		for _, p := range all {
+			fmt.Fprintf(&list, "\n  %-18s %s", p.Name, p.What)
+		}
+		return nil, nil, usagef("--camera %s: there is no such camera; there are:%s", c.Camera, list.String())
+	}
+	p := all[i]
+	cam, err := p.Start()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := demoCamera{
+		name: p.Name, url: cam.URL(), what: p.What,
+		fingerprint: cam.Fingerprint(), transport: site.Transport(p.Transport),
+	}
+	user, password := cam.Credentials()
+	d.username, d.password = user, secret.New(password)
+	return []demoCamera{d}, cam.Stop, nil
 }
 
 func namesOf(cameras []demoCamera) []string {
