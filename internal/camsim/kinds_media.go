@@ -13,6 +13,8 @@ func packing() []Personality {
 			Config: Config{Clip: "1080p-high", Faults: Faults{Jumbo: true}}},
 		{Name: "junk-bytes", What: "writes empty lines and noise between interleaved frames",
 			Config: raw(rawserver.Faults{Junk: rawserver.JunkNoise})},
+		{Name: "junk-dollars", What: "writes noise between interleaved frames that looks like a frame's beginning",
+			Config: raw(rawserver.Faults{Junk: rawserver.JunkDollars})},
 		{Name: "stray-frames", What: "sends frames on channels that nobody set up, and of unknown payload types",
 			Config: raw(rawserver.Faults{Strays: true})},
 		{Name: "marker-on-sps", What: "sets the marker on parameter sets too", Config: Config{Faults: Faults{MarkerOnSPS: true}}},

@@ -35,7 +35,8 @@ type Personality struct {
 type Override func(*Config)
 
 // TimeScale multiplies all times after which a camera does something, so that
-// tests need not wait. Session timeouts are told in whole seconds, at least one.
+// tests need not wait. Session timeouts are told in whole seconds, at least one,
+// and leave 15 s for receiver reports, which nobody sends every second.
 func TimeScale(factor float64) Override {
 	return func(c *Config) {
 		f := &c.Faults
@@ -45,7 +46,11 @@ func TimeScale(factor float64) Override {
 			*d = time.Duration(float64(*d) * factor)
 		}
 		if f.Raw.Timeout > 0 {
-			f.Raw.Timeout = max(f.Raw.Timeout.Round(time.Second), time.Second)
+			least := time.Second
+			if f.Raw.AliveBy == rawserver.AliveByReport {
+				least = 15 * time.Second
+			}
+			f.Raw.Timeout = max(f.Raw.Timeout.Round(time.Second), least)
 		}
 	}
 }

@@ -1,9 +1,6 @@
 package rawserver
 
 import (
-	"bytes"
-	"net"
-	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +20,7 @@ func played(t *testing.T, f Faults, n int) []rtp.Packet {
 func startsIDR(p rtp.Packet) bool { return p.Payload[0]&0x1f == 7 }
 
 func TestNumbers(t *testing.T) {
+	t.Parallel()
 	const n = 150 // past the second key frame
 	ps := played(t, Faults{}, n)
 	for i := 1; i < n; i++ {
@@ -48,6 +46,7 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestTimestamps(t *testing.T) {
+	t.Parallel()
 	ps := played(t, Faults{TimestampReset: 500 * time.Millisecond}, 100)
 	if ps[0].Timestamp != 0 {
 		t.Errorf("begins at %d", ps[0].Timestamp)
@@ -92,6 +91,7 @@ func reports(t *testing.T, f Faults, enough func([][]byte, int) bool) [][]byte {
 }
 
 func TestClocks(t *testing.T) {
+	t.Parallel()
 	two := func(rs [][]byte, _ int) bool { return len(rs) == 2 }
 	off := func(b []byte) time.Duration {
 		ps, err := rtcp.Unmarshal(b)
@@ -122,6 +122,7 @@ func TestClocks(t *testing.T) {
 
 // TestJunk finds the frames again behind whatever comes before them.
 func TestJunk(t *testing.T) {
+	t.Parallel()
 	for kind, allowed := range map[Junk]func(b byte) bool{
 		JunkLines:   func(b byte) bool { return b == '\r' || b == '\n' },
 		JunkNoise:   func(b byte) bool { return b < 0x20 || b >= 0x80 },
@@ -159,6 +160,7 @@ func TestJunk(t *testing.T) {
 }
 
 func TestStrays(t *testing.T) {
+	t.Parallel()
 	c := dial(t, serve(t, Faults{Strays: true}).Addr().String())
 	c.play()
 	var channel, payloadType, good int
@@ -175,112 +177,6 @@ func TestStrays(t *testing.T) {
 	}
 	if channel < 5 || payloadType < 5 {
 		t.Errorf("%d on a strange channel, %d of a strange type", channel, payloadType)
-	}
-}
-
-// udp plays over UDP and returns the socket that the media comes to.
-func (c *client) udp() net.PacketConn {
-	c.t.Helper()
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() { _ = pc.Close() })
-	port := pc.LocalAddr().(*net.UDPAddr).Port
-	a := c.want(200, "SETUP", c.url+"/trackID=0", "Transport: RTP/AVP;unicast;client_port="+portPair(port))
-	c.sess = a.header.Get("Session")
-	c.want(200, "PLAY", c.url)
-	return pc
-}
-
-func TestSilentUDP(t *testing.T) {
-	s := serve(t, Faults{SilentUDP: true})
-	c := dial(t, s.Addr().String())
-	pc := c.udp()
-	wait(t, "what would have been sent", func() bool { return s.Stats().AccessUnits > 20 })
-	if err := pc.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
-	if n, _, err := pc.ReadFrom(make([]byte, 2000)); err == nil {
-		t.Errorf("%d bytes have come", n)
-	}
-	overTCP := dial(t, s.Addr().String())
-	overTCP.play()
-	overTCP.packets(3)
-}
-
-func TestLossyUDP(t *testing.T) {
-	s := serve(t, Faults{Lost: 50, Reordered: 100, Duplicated: 50}, func(c *Config) { c.Seed = 7 })
-	c := dial(t, s.Addr().String())
-	pc := c.udp()
-	if err := pc.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	var seqs []uint16
-	buf := make([]byte, 2000)
-	for len(seqs) < 150 {
-		n, _, err := pc.ReadFrom(buf)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var p rtp.Packet
-		if err := p.Unmarshal(buf[:n]); err != nil {
-			t.Fatal(err)
-		}
-		seqs = append(seqs, p.SequenceNumber)
-	}
-	steps := map[uint16]int{}
-	for i := 1; i < len(seqs); i++ {
-		steps[seqs[i]-seqs[i-1]]++
-	}
-	if steps[0] == 0 || steps[2] == 0 || steps[1] < 50 || s.Stats().Counts.Impaired < 10 {
-		t.Errorf("steps %v, %+v", steps, s.Stats().Counts)
-	}
-}
-
-// TestImpairment holds the way to its seed, its rates and its packets.
-func TestImpairment(t *testing.T) {
-	run := func(seed uint64) (arrived []int, touched int) {
-		m := newImpairment(seed, 100, 100, 100)
-		for i := range 1000 {
-			out, hit := m.pass([]byte{byte(i >> 8), byte(i)})
-			if hit {
-				touched++
-			}
-			for _, b := range out {
-				arrived = append(arrived, int(b[0])<<8|int(b[1]))
-			}
-		}
-		return arrived, touched
-	}
-	a, touched := run(1)
-	if again, _ := run(1); !slices.Equal(a, again) {
-		t.Error("the same seed does something else")
-	}
-	if other, _ := run(2); slices.Equal(a, other) {
-		t.Error("another seed does the same")
-	}
-	count := map[int]int{}
-	late := 0
-	for i, v := range a {
-		count[v]++
-		if i > 0 && v < a[i-1] {
-			late++
-		}
-	}
-	twice := 0
-	for _, n := range count {
-		if n == 2 {
-			twice++
-		}
-	}
-	lost := 1000 - len(count)
-	if lost < 50 || lost > 160 || twice < 50 || twice > 160 || late < 40 || late > 160 || touched < lost+twice {
-		t.Errorf("%d lost, %d twice, %d late, %d touched", lost, twice, late, touched)
-	}
-	clean := newImpairment(1, 0, 0, 0)
-	if out, hit := clean.pass([]byte("x")); hit || len(out) != 1 || !bytes.Equal(out[0], []byte("x")) {
-		t.Error("a clean way changes packets")
 	}
 }
 

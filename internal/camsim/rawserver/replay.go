@@ -145,6 +145,9 @@ func (r *Replay) answer(req *request, asked map[string]int) []byte {
 	texts := r.recording[req.method]
 	if len(texts) == 0 {
 		var lines []string
+		if req.method == "SETUP" {
+			lines = append(lines, "Transport: "+strings.TrimSpace(req.header["Transport"]))
+		}
 		if s := r.session(); s != "" && req.method != "OPTIONS" {
 			lines = append(lines, "Session: "+s)
 		}
@@ -171,7 +174,14 @@ func (r *Replay) found(re *regexp.Regexp, method string) string {
 	return ""
 }
 
-func (r *Replay) session() string { return strings.TrimSpace(r.found(sessionLine, "SETUP")) }
+// session is the recorded session's id. Where no SETUP was recorded, SETUP is
+// answered with the transport that was asked for and an id of our own.
+func (r *Replay) session() string {
+	if len(r.recording["SETUP"]) == 0 {
+		return "1"
+	}
+	return strings.TrimSpace(r.found(sessionLine, "SETUP"))
+}
 
 // play sends the film as the recorded description and SETUP have announced it.
 func (r *Replay) play(ctx context.Context, out *chunkWriter) {

@@ -38,7 +38,7 @@ func TestReplay(t *testing.T) {
 		t.Cleanup(r.Close)
 		c := dial(t, r.listener.Addr().String())
 		c.want(200, "OPTIONS", r.URL())
-		if a := c.want(200, "DESCRIBE", c.url); a.body != "v=0\r\nm=video 0 RTP/AVP 100\r\n"[:28] {
+		if a := c.want(200, "DESCRIBE", c.url); a.body != "v=0\r\nm=video 0 RTP/AVP 100\r\n" {
 			t.Errorf("%q", a.body)
 		}
 		a := c.want(200, "SETUP", c.url)
@@ -56,10 +56,34 @@ func TestReplay(t *testing.T) {
 	r := StartReplay(listen(t), all["barn"], nil, 0)
 	t.Cleanup(r.Close)
 	c := dial(t, r.listener.Addr().String())
+	if a := c.setup(); a.header.Get("Transport") != interleaved[len("Transport: "):] || c.sess != "1" {
+		t.Errorf("%+v", a)
+	}
 	if a := c.want(200, "DESCRIBE", c.url); a.body != "v=0\r\n" || a.header.Get("Content-Type") != "application/sdp" {
 		t.Errorf("%+v", a)
 	}
 	if _, err := LoadRecordings(strings.Repeat("[", 3)); err == nil {
 		t.Error("a directory with a bad name is read")
+	}
+}
+
+// TestReplayOfRealCameras answers byte by byte with every recording that lies
+// beside the project, if there are any.
+func TestReplayOfRealCameras(t *testing.T) {
+	all, err := LoadRecordings("../../../../shared/corpora/rtsp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, recording := range all {
+		r := StartReplay(listen(t), recording, nil, 1)
+		c := dial(t, r.listener.Addr().String())
+		a := c.want(200, "DESCRIBE", c.url)
+		if !strings.HasSuffix(recording["DESCRIBE"][0], a.body) || !strings.HasPrefix(a.body, "v=0") {
+			t.Errorf("%s: %q", name, a.body)
+		}
+		c.setup()
+		c.want(200, "PLAY", c.url)
+		c.want(200, "TEARDOWN", c.url)
+		r.Close()
 	}
 }

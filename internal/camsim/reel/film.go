@@ -42,13 +42,12 @@ type Shape struct {
 	MarkerOnSets bool // parameter sets, delimiters and SEI carry the marker too
 	NoMarker     bool // no packet carries the marker
 
-	Jumbo     bool // packets of up to 60,000 bytes, as only TCP can carry
-	Filler    bool // filler data after every picture
-	SEIUnits  bool // an access unit of SEI alone between all pictures
-	TwoPPS    bool // every other picture refers to a second PPS; needs a Baseline clip
-	NoIDR     bool // access units with an IDR are left out
-	PadIDR    int  // IDR pictures are made this many bytes large; not in a Baseline clip
-	Aggregate bool // parameter sets come in one STAP-A
+	Jumbo    bool // packets of up to 60,000 bytes, as only TCP can carry
+	Filler   bool // filler data after every picture
+	SEIUnits bool // an access unit of SEI alone between all pictures
+	TwoPPS   bool // every other picture refers to a second PPS; needs a Baseline clip
+	NoIDR    bool // access units with an IDR are left out
+	PadIDR   int  // IDR pictures are made this many bytes large; not in a Baseline clip
 }
 
 // Packet is the part of an RTP packet that does not change from loop to loop.

@@ -1,7 +1,5 @@
 package reel
 
-import "encoding/binary"
-
 // NAL unit types, ITU-T H.264 table 7-1 and RFC 6184 table 1.
 const (
 	typeIDR = 5
@@ -11,7 +9,6 @@ const (
 	typeAUD = 9
 
 	typeFiller = 12
-	typeSTAPA  = 24
 	typeFUA    = 28
 )
 
@@ -88,35 +85,10 @@ func isSet(nalu []byte) bool {
 	return t == typeSPS || t == typePPS
 }
 
-// sets counts the parameter sets with which an access unit begins.
-func sets(au [][]byte) int {
-	n := 0
-	for n < len(au) && isSet(au[n]) {
-		n++
-	}
-	return n
-}
-
-// stapA aggregates NAL units (RFC 6184, section 5.7.1).
-func stapA(nalus [][]byte) []byte {
-	out := []byte{nalus[0][0]&0x60 | typeSTAPA}
-	for _, nalu := range nalus {
-		out = binary.BigEndian.AppendUint16(out, uint16(len(nalu)))
-		out = append(out, nalu...)
-	}
-	return out
-}
-
 // packets sends every NAL unit by itself or, if it does not fit, in fragments:
-// few cameras aggregate.
+// cameras do not aggregate.
 func (p packetizer) packets(au [][]byte) []Packet {
 	var out []Packet
-	if p.shape.Aggregate && !p.h265 {
-		if n := sets(au); n > 1 {
-			out = append(out, Packet{Payload: stapA(au[:n])})
-			au = au[n:]
-		}
-	}
 	for _, nalu := range au {
 		out = append(out, p.nalu(nalu)...)
 		if last := &out[len(out)-1]; p.shape.MarkerOnSets && !p.h265 && nalu[0]&0x1f > 5 {
