@@ -57,7 +57,7 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn, open: server.cfg.Reachable}, tracks: map[string]*received{}}
 	s.Blackhole(server.cfg.NoMedia, server.cfg.NoMedia)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s.gate, Logger: quiet().NewLogger("ice")})
-	api, err := newAPI(server.cfg, mux)
+	api, err := newAPI(server.cfg, mux, server.tcp)
 	if err != nil {
 		_ = mux.Close()
 		return nil, err
@@ -116,7 +116,7 @@ func (s *Session) negotiate(offer string) (string, error) {
 	return s.pc.LocalDescription().SDP, nil
 }
 
-func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
+func newAPI(cfg Config, mux ice.UDPMux, tcp ice.TCPMux) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	if err := registerCodecs(media, cfg.Codecs, cfg.Extras); err != nil {
 		return nil, err
@@ -147,6 +147,10 @@ func newAPI(cfg Config, mux ice.UDPMux) (*webrtc.API, error) {
 	var e webrtc.SettingEngine
 	e.LoggerFactory = quiet()
 	e.SetICEUDPMux(mux)
+	if tcp != nil {
+		e.SetICETCPMux(tcp)
+		e.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+	}
 	e.SetIncludeLoopbackCandidate(true)
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	if cfg.PassiveDTLS {

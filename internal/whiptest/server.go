@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/rtp"
 )
 
@@ -57,6 +58,8 @@ type Config struct {
 	RestartOpensPath bool
 	// Patch says what is done with PATCH requests.
 	Patch Patch
+	// TCP offers a TCP candidate too. The cuts of UDP do not concern it.
+	TCP bool
 	// Extras takes RTX, the header extension with the mid, and transport-wide
 	// feedback. The zero value takes none, as a terminating LiveKit Ingress.
 	Extras bool
@@ -98,6 +101,7 @@ type Server struct {
 	cfg  Config
 	http *httptest.Server
 	stop chan struct{}
+	tcp  ice.TCPMux // nil without TCP
 
 	mu       sync.Mutex
 	requests []Request
@@ -117,6 +121,11 @@ func NewServer(t testing.TB, cfg Config) *Server {
 // Start starts a server where there is no test; stop ends it.
 func Start(cfg Config) (s *Server, stop func()) {
 	s = &Server{cfg: cfg, stop: make(chan struct{}), changed: make(chan struct{})}
+	if cfg.TCP {
+		if l, err := net.Listen("tcp4", "127.0.0.1:0"); err == nil {
+			s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: l, Logger: quiet().NewLogger("ice"), ReadBufferSize: 64})
+		}
+	}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	// TLS tests fail handshakes on purpose; the log is not for them.
 	s.http.Config.ErrorLog = discardLog
@@ -164,6 +173,9 @@ func (s *Server) Close() {
 	s.http.Close()
 	for _, session := range sessions {
 		session.Close()
+	}
+	if s.tcp != nil {
+		_ = s.tcp.Close()
 	}
 }
 

@@ -58,6 +58,15 @@ type Config struct {
 	// RelayOnly sends media through a TURN server or not at all.
 	RelayOnly bool
 
+	// NoTCP leaves out ICE-TCP (RFC 6544): TCP connections to the server's TCP
+	// candidates, for networks that let no UDP out. They are made only if the answer
+	// has such candidates, and used only if no UDP path is found.
+	NoTCP bool
+
+	// DSCP marks the packets of sessions with video AF41 and of those with audio
+	// alone EF (RFC 8837 section 5), which a network may honour or not.
+	DSCP bool
+
 	// NoTrickle puts all ICE candidates into the offer. Otherwise those of
 	// ICEServers follow in a PATCH, if the server takes one.
 	NoTrickle bool
@@ -102,9 +111,9 @@ type Timeouts struct {
 	// Restart bounds the search for a new path after one was lost, ICE restart
 	// included. LiveKit gives a silent session up after 15 s. Default 10 s.
 	Restart time.Duration
-	// Disconnect is how long the server may be silent, RTCP and ICE's keepalives
-	// included, before the session counts as lost. Keepalives come every 2 s.
-	// Default 5 s.
+	// Disconnect is how long the server may be silent, RTCP and ICE's checks
+	// included, before the path counts as lost. Checks are sent every 4 s, or three
+	// times as often as this if that is below 5 s. Default 5 s.
 	Disconnect time.Duration
 	// Delete bounds the DELETE that ends a session. Default 3 s.
 	Delete time.Duration

@@ -20,7 +20,7 @@ type fragment struct {
 // (RFC 9725 section 4.3.2).
 func fragmentOf(sdp string) string {
 	var session, credentials, candidates []string
-	media, mid, sections := "", "", 0
+	media, mid, sections, complete := "", "", 0, false
 	for line := range strings.Lines(sdp) {
 		line = strings.TrimRight(line, "\r\n")
 		if strings.HasPrefix(line, "m=") {
@@ -40,9 +40,14 @@ func fragmentOf(sdp string) string {
 			mid = line
 		case key == "a=ice-ufrag" || key == "a=ice-pwd" || key == "a=ice-options":
 			credentials = append(credentials, line)
-		case key == "a=candidate" || key == "a=end-of-candidates":
+		case key == "a=candidate":
 			candidates = append(candidates, line)
+		case key == "a=end-of-candidates":
+			complete = true
 		}
+	}
+	if complete { // the WebRTC library may have it before the candidates
+		candidates = append(candidates, "a=end-of-candidates")
 	}
 	lines := append(session, media, mid)
 	lines = append(append(lines, credentials...), candidates...)

@@ -51,6 +51,14 @@ func TestWithFragment(t *testing.T) {
 	}
 }
 
+// The end of candidates comes last, wherever the description has it.
+func TestFragmentOfEndsWithTheEnd(t *testing.T) {
+	early := strings.Replace(strings.Replace(testAnswer, "a=end-of-candidates\r\n", "", 1), "a=candidate", "a=end-of-candidates\r\na=candidate", 1)
+	if got := fragmentOf(early); !strings.HasSuffix(got, "typ host\r\na=end-of-candidates\r\n") {
+		t.Errorf("%s", got)
+	}
+}
+
 func FuzzParseFragment(f *testing.F) {
 	f.Add("a=ice-ufrag:u\r\na=ice-pwd:p\r\n")
 	f.Add(testAnswer)

@@ -12,10 +12,9 @@ import (
 )
 
 const (
-	// keepalive is how often ICE checks the path. RFC 7675 section 5.1 asks for 5 s
-	// with jitter; at that rate the loss of one check would pass for the loss of
-	// the session, which is given up after Timeouts.Disconnect.
-	keepalive = 2 * time.Second
+	// consentInterval is between two checks of the path. RFC 7675 section 5.1 asks
+	// for 5 s with a jitter of 20 %, and for 4 s at least.
+	consentInterval = 4 * time.Second
 	// relayWait leaves direct paths a second before one over a TURN server is taken.
 	relayWait = time.Second
 	// noFail is never waited for: a session is given up when it is disconnected.
@@ -76,7 +75,8 @@ func (c *Client) settings(mux ice.UDPMux) webrtc.SettingEngine {
 	// A server's .local candidate cannot be resolved from elsewhere; it will find
 	// us by our candidates. Asking would take a multicast socket a session.
 	e.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	e.SetICETimeouts(c.cfg.Timeouts.Disconnect, noFail, min(keepalive, c.cfg.Timeouts.Disconnect/3))
+	e.SetICETimeouts(c.cfg.Timeouts.Disconnect, noFail, consentPace(c.cfg.Timeouts.Disconnect))
+	e.SetNetworkTypes(c.networkTypes())
 	e.SetSTUNGatherTimeout(c.cfg.Timeouts.Gather)
 	// How long a relay waits for something better: nothing else is asked for, or a
 	// direct path has had its chance.
@@ -101,6 +101,25 @@ func (c *Client) settings(mux ice.UDPMux) webrtc.SettingEngine {
 		})
 	}
 	return e
+}
+
+// consentPace is consentInterval, unless silence is to be noticed sooner than that
+// allows.
+func consentPace(disconnect time.Duration) time.Duration {
+	if disconnect <= consentInterval {
+		return disconnect / 3
+	}
+	return consentInterval
+}
+
+// networkTypes are those of the candidates. TCP ones are of the active kind only,
+// made when the server names a TCP port; with relays only, there must be none.
+func (c *Client) networkTypes() []webrtc.NetworkType {
+	types := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
+	if !c.cfg.NoTCP && !c.cfg.RelayOnly {
+		types = append(types, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
+	}
+	return types
 }
 
 func (c *Client) configuration(servers []ICEServer) webrtc.Configuration {

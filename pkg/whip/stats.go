@@ -4,6 +4,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/pion/webrtc/v4"
 )
 
 // Stats is a snapshot of a session.
@@ -83,9 +85,12 @@ func (s *Session) pair() string {
 	if err != nil || pair == nil || pair.Local == nil || pair.Remote == nil {
 		return ""
 	}
-	end := func(address string, port uint16, typ string) string {
-		return net.JoinHostPort(address, strconv.Itoa(int(port))) + " (" + typ + ")"
+	end := func(c *webrtc.ICECandidate) string {
+		typ := c.Typ.String()
+		if c.Protocol == webrtc.ICEProtocolTCP {
+			typ = "tcp " + typ
+		}
+		return net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port))) + " (" + typ + ")"
 	}
-	return end(pair.Local.Address, pair.Local.Port, pair.Local.Typ.String()) + " -> " +
-		end(pair.Remote.Address, pair.Remote.Port, pair.Remote.Typ.String())
+	return end(pair.Local) + " -> " + end(pair.Remote)
 }
