@@ -58,7 +58,7 @@ func (s *Session) start() {
 
 // newSession opens the socket and makes the connection's parts.
 func (c *Client) newSession(plan []offeredTrack, w way) (*Session, error) {
-	mux, socks, err := openMux(c.cfg, pionLogs{c.log}.NewLogger("ice"))
+	mux, socks, err := openMux(c.cfg, c.trafficClass(plan), pionLogs{c.log}.NewLogger("ice"))
 	if err != nil {
 		return nil, &Error{Op: "ICE", Err: err, hint: "check this machine's network interfaces and the configured UDP ports"}
 	}

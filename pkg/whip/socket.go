@@ -68,7 +68,7 @@ func (s sockets) flush() {
 }
 
 // openMux opens the socket or sockets of a session. Closing the mux closes them.
-func openMux(cfg Config, logger logging.LeveledLogger) (ice.UDPMux, sockets, error) {
+func openMux(cfg Config, class int, logger logging.LeveledLogger) (ice.UDPMux, sockets, error) {
 	rules := network{interfaces: cfg.Interfaces, loopback: cfg.Loopback}
 	ips := rules.addresses()
 	if len(ips) == 0 {
@@ -79,6 +79,7 @@ func openMux(cfg Config, logger logging.LeveledLogger) (ice.UDPMux, sockets, err
 		if err != nil {
 			return nil, nil, err
 		}
+		mark(conn, class)
 		batch := batchudp.New(conn)
 		mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logger, UDPConn: batch})
 		return &sessionMux{UDPMuxDefault: mux, network: rules}, sockets{batch}, nil
@@ -93,6 +94,7 @@ func openMux(cfg Config, logger logging.LeveledLogger) (ice.UDPMux, sockets, err
 			}
 			return nil, nil, err
 		}
+		mark(conn, class)
 		batch := batchudp.New(conn)
 		all = append(all, batch)
 		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{Logger: logger, UDPConn: batch}))
