@@ -214,8 +214,12 @@ func (r *Video) complete() {
 	r.updateNeed()
 	r.setProblem(problemLongGOP, !r.since.IsZero() && au.began.Sub(r.since) > keyFramePatience)
 	r.setProblem(problemNoKeyFrame|problemRefresh, false)
-	r.since = au.began
-	r.publishKeyFrame(au.began)
+	var interval time.Duration
+	if r.gop {
+		interval = au.began.Sub(r.since)
+	}
+	r.since, r.gop = au.began, true
+	r.publishKeyFrame(au.began, interval)
 }
 
 // inspectSlice looks for what receivers cannot show.

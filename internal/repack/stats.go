@@ -31,7 +31,7 @@ type VideoStats struct {
 	Interlaced     bool
 
 	LastKeyFrame     time.Time     // when the last one began to arrive; zero before
-	KeyFrameInterval time.Duration // between the last two; 0 before the second
+	KeyFrameInterval time.Duration // between the last two in a row; 0 if unknown
 
 	// Problem says in one sentence what the camera sends that receivers cannot
 	// show well, and what to set to change that; "" if nothing is known.
@@ -178,12 +178,13 @@ func (r *Video) publishSets() {
 	r.updateJudged()
 }
 
-// publishKeyFrame notes a key frame that was sent in full.
-func (r *Video) publishKeyFrame(began time.Time) {
+// publishKeyFrame notes a key frame that was sent in full, and how long after the
+// one before it came; 0 if that is unknown.
+func (r *Video) publishKeyFrame(began time.Time, interval time.Duration) {
 	r.shared.keyFrames.Add(1)
 	r.shared.mu.Lock()
-	if !r.shared.lastKey.IsZero() {
-		r.shared.interval = began.Sub(r.shared.lastKey)
+	if interval > 0 {
+		r.shared.interval = interval
 	}
 	r.shared.lastKey = began
 	r.shared.mu.Unlock()

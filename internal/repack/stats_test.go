@@ -206,3 +206,34 @@ func TestNothingButZeros(t *testing.T) {
 		}
 	}
 }
+
+// Neither an absence of the camera nor a lost key frame counts as its interval.
+func TestKeyFrameInterval(t *testing.T) {
+	g := newRig(t, VideoConfig{})
+	interval := func(want time.Duration) {
+		t.Helper()
+		if got := g.r.Stats().KeyFrameInterval; got != want {
+			t.Errorf("interval %v, want %v", got, want)
+		}
+	}
+	g.send(key(100))
+	interval(0)
+	g.sendAll(delta(1, 50), key(100))
+	interval(80 * time.Millisecond)
+	g.r.Restart()
+	g.now = g.now.Add(time.Minute)
+	g.send(key(100))
+	interval(80 * time.Millisecond)
+	g.sendAll(delta(1, 50), delta(2, 50), key(100))
+	interval(120 * time.Millisecond)
+	g.frame()
+	k := key(3000)
+	g.push(false, k[0]...)
+	g.push(false, k[1]...)
+	g.push(false, fragments(k[2], 1000)[0]...)
+	g.seq++
+	g.sendAll(delta(1, 50), key(100))
+	interval(120 * time.Millisecond)
+	g.sendAll(delta(1, 50), key(100))
+	interval(80 * time.Millisecond)
+}

@@ -37,9 +37,6 @@ type VideoConfig struct {
 	DropBFrames bool
 }
 
-// H264Config is VideoConfig's older name.
-type H264Config = VideoConfig
-
 // Video repacks H.264 (RFC 6184) or H.265 (RFC 7798): any packetization in;
 // single NAL units, aggregated parameter sets and fragments out.
 type Video struct {
@@ -75,6 +72,7 @@ type Video struct {
 	// What a person should know.
 	problems  problem
 	since     time.Time // the last key frame, or the session's first slice
+	gop       bool      // since is a key frame's, and none was lost after it
 	refreshes bool      // a recovery point SEI was seen
 	backSteps int       // timestamps that went back as B-frames' do
 	seen      int       // pictures of this session whose slice header was read, up to judgeAfter
@@ -176,7 +174,7 @@ func (r *Video) endSession() {
 	r.headLost, r.suspect, r.missing = true, false, 0
 	r.broken = r.keyed
 	r.lastRefOK = false
-	r.since, r.refreshes, r.backSteps, r.seen = time.Time{}, false, 0, 0
+	r.since, r.gop, r.refreshes, r.backSteps, r.seen = time.Time{}, false, false, 0, 0
 	r.setProblem(^problemInterlaced, false)
 	r.shared.bFrames.Store(false)
 	r.updateJudged()
