@@ -1,6 +1,7 @@
 package personalities_test
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -61,6 +62,7 @@ func oneStream(o outcome) error {
 // TestEveryCamera plays every personality to a WHIP receiver. Each either plays
 // as it should, or ends in the right sentence; docs/cameras.md says which.
 func TestEveryCamera(t *testing.T) {
+	t.Parallel()
 	all := camsim.Personalities()
 	if *only != "" {
 		names := strings.Split(*only, ",")
@@ -68,11 +70,20 @@ func TestEveryCamera(t *testing.T) {
 	}
 	outcomes := make([]outcome, len(all))
 	errs := make([]error, len(all))
+	// Those that take longest begin first.
+	order := make([]int, len(all))
+	for i := range all {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(expectations[all[b].Name].time(), expectations[all[a].Name].time())
+	})
 	var running sync.WaitGroup
 	places := make(chan struct{}, atOnce)
-	for i, p := range all {
+	for _, i := range order {
+		p := all[i]
+		places <- struct{}{}
 		running.Go(func() {
-			places <- struct{}{}
 			defer func() { <-places }()
 			outcomes[i], errs[i] = play(t.Context(), p, expectations[p.Name])
 		})
@@ -155,6 +166,7 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 // TestWrongCertificate: a camera with another certificate than the pinned one is
 // refused before anything is sent to it.
 func TestWrongCertificate(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	i := slices.IndexFunc(camsim.Personalities(), func(p camsim.Personality) bool { return p.Name == "rtsps-selfsigned" })

@@ -21,7 +21,8 @@ type Receiver struct {
 
 	mu     sync.Mutex
 	sent   []digest // a picture each
-	next   int      // in sent: the first picture that may still come
+	first  int      // in sent: the first picture that has arrived
+	next   int      // in sent: the first picture that may still come; 0: none has come
 	videos []*stream
 	audios []*stream
 	sum    Report
@@ -38,6 +39,7 @@ type Report struct {
 	First               time.Duration // from the start to the first whole key frame
 	Last                time.Time     // the newest picture
 	Skipped             int           // pictures that the camera sent between two that arrived
+	Sent                int           // pictures that the camera has sent since the first that arrived
 	Unclosed            int           // access units that no marker closed
 	Missing             int           // packets that never came, not even when asked for again
 	Ahead, Behind       time.Duration // by how much timestamps ever were, of the time of arrival
@@ -64,13 +66,6 @@ func (r *Receiver) Sent(nalus [][]byte) {
 	r.sent = append(r.sent, d)
 }
 
-// SentPictures is how many pictures the camera has sent.
-func (r *Receiver) SentPictures() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.sent)
-}
-
 // RTP takes an arriving packet, in whatever order; it keeps it.
 func (r *Receiver) RTP(kind string, p *rtp.Packet) {
 	r.mu.Lock()
@@ -93,7 +88,9 @@ func (r *Receiver) Report() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := r.sum
-	out.Streams = len(r.videos)
+	if out.Streams = len(r.videos); r.next > 0 {
+		out.Sent = len(r.sent) - r.first
+	}
 	out.Sizes, out.Faults = slices.Clone(out.Sizes), slices.Clone(out.Faults)
 	return out
 }
@@ -210,6 +207,8 @@ func (r *Receiver) match(d digest) bool {
 	}
 	if r.next > 0 {
 		r.sum.Skipped += i
+	} else {
+		r.first = i
 	}
 	r.next += i + 1
 	return true
