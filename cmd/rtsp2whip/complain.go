@@ -94,6 +94,7 @@ var inArguments = strings.NewReplacer(
 	"api_key_file, api_key or", "--api-key-file or",
 	"api_secret_file, api_secret or", "--api-secret-file or",
 	"username and password_file", "--username and --password-file",
+	"via: server or a whip block", "--via server or a WHIP URL",
 	"username and password", "--username and --password-file",
 )
 

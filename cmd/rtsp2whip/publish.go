@@ -31,6 +31,8 @@ type publishCmd struct {
 	PasswordFile string        `placeholder:"FILE" help:"File with the account's password, - for standard input."`
 	Transport    string        `enum:"auto,tcp,udp,multicast" default:"auto" help:"How RTP comes from the camera: auto, tcp, udp or multicast (default: ${default})."`
 	Audio        string        `enum:"auto,off" default:"auto" help:"auto or off (default: ${default})."`
+	BFrames      string        `name:"b-frames" enum:"refuse,drop" default:"refuse" help:"What to do with B-frames, refuse or drop (default: ${default})."`
+	Codec        string        `enum:"h264,h265" default:"h264" help:"The video's codec, h264 or h265; LiveKit Ingress takes h264 only (default: ${default})."`
 	Hold         time.Duration `default:"15s" placeholder:"DURATION" help:"Keep the participant while the camera is away (default: ${default})."`
 
 	LogLevel string        `enum:"debug,info,warn,error" default:"error" help:"debug, info, warn or error (default: ${default})."`
@@ -100,6 +102,7 @@ func (c *publishCmd) config(a *app) (*site.Config, error) {
 	cam := site.DefaultCamera()
 	cam.URL, cam.Username, cam.PasswordFile = c.RTSPURL, c.Username, c.PasswordFile
 	cam.Transport, cam.Audio, cam.Hold = site.Transport(c.Transport), site.Audio(c.Audio), site.Duration(c.Hold)
+	cam.BFrames, cam.Codec = site.BFrames(c.BFrames), site.Codec(c.Codec)
 	cam.Name = orElse(c.Name, nameOf(c.RTSPURL))
 	if c.WHIPURL != "" {
 		cam.WHIP = &site.WHIP{URL: c.WHIPURL, TokenFile: c.TokenFile}
