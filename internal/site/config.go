@@ -37,6 +37,7 @@ type LiveKit struct {
 	Room          string        `yaml:"room"`
 	Via           Via           `yaml:"via"`
 	WHIPURL       string        `yaml:"whip_url"` // instead of the URL that the Ingress API returns
+	TLS           ServerTLS     `yaml:"tls"`
 }
 
 // Camera is one camera and where it goes.
@@ -79,12 +80,33 @@ type WHIP struct {
 	URL       string        `yaml:"url"` // http or https
 	Token     secret.Secret `yaml:"token" oneof:"token"`
 	TokenFile string        `yaml:"token_file" oneof:"token"`
+	TLS       ServerTLS     `yaml:"tls"`
+}
+
+// ServerTLS says how the certificate of a server is judged (https and wss only).
+type ServerTLS struct {
+	CAFile   string `yaml:"ca_file"` // an absolute name, or ""
+	SHA256   string `yaml:"sha256"`  // 64 lower-case hexadecimal digits, or ""
+	Insecure bool   `yaml:"insecure"`
 }
 
 // Network limits the sockets that carry media.
 type Network struct {
 	UDPPorts   PortRange `yaml:"udp_ports"`  // zero: any
 	Interfaces []string  `yaml:"interfaces"` // empty: all
+	// ICEServers take the place of those that a server recommends.
+	ICEServers []ICEServer `yaml:"ice_servers"`
+	RelayOnly  bool        `yaml:"relay_only"`
+	ICETCP     bool        `yaml:"ice_tcp"`
+	DSCP       bool        `yaml:"dscp"`
+}
+
+// ICEServer is a STUN or TURN server.
+type ICEServer struct {
+	URL            string        `yaml:"url"` // stun, stuns, turn or turns
+	Username       string        `yaml:"username"`
+	Credential     secret.Secret `yaml:"credential" oneof:"credential"`
+	CredentialFile string        `yaml:"credential_file" oneof:"credential"`
 }
 
 // Admin is the HTTP server for status, metrics and health.

@@ -68,8 +68,7 @@ func (c *checker) source(at func(string) string, cam *Camera) {
 
 func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {
 	if cam.TLS.SHA256 != "" {
-		digits := strings.ToLower(strings.ReplaceAll(cam.TLS.SHA256, ":", ""))
-		if sum, err := hex.DecodeString(digits); err != nil || len(sum) != 32 {
+		if digits, ok := fingerprint(cam.TLS.SHA256); !ok {
 			c.fail(at("tls.sha256"), "%s: not a SHA-256 fingerprint (64 hexadecimal digits, colons allowed)", quoted(cam.TLS.SHA256))
 		} else {
 			cam.TLS.SHA256 = digits
@@ -82,6 +81,13 @@ func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {
 	if _, given := c.at[own]; given && strings.HasPrefix(own, "cameras") && scheme != "" && !encrypted(scheme) && cam.TLS != (TLS{}) {
 		c.fail(own, "has no effect: the camera's url is %s://, not %s://", scheme, scheme+"s")
 	}
+}
+
+// fingerprint returns the digits of a SHA-256, without colons.
+func fingerprint(text string) (string, bool) {
+	digits := strings.ToLower(strings.ReplaceAll(text, ":", ""))
+	sum, err := hex.DecodeString(digits)
+	return digits, err == nil && len(sum) == 32
 }
 
 // RTSP may go through HTTP or a WebSocket, plain or over TLS.
@@ -143,6 +149,7 @@ func (c *checker) whip(at func(string) string, cam *Camera) {
 	} else {
 		c.url(at("whip.url"), cam.WHIP.URL, "WHIP", "https", "http")
 	}
+	c.serverTLS(at("whip.tls"), &cam.WHIP.TLS, cam.WHIP.URL)
 	c.secret(at("whip.token"), &cam.WHIP.Token, at("whip.token_file"), cam.WHIP.TokenFile, cam.Enabled)
 }
 

@@ -65,6 +65,7 @@ func (c *checker) livekit(lk *LiveKit, needed bool) {
 	if lk.WHIPURL != "" {
 		c.url("livekit.whip_url", lk.WHIPURL, "WHIP", "https", "http")
 	}
+	c.serverTLS("livekit.tls", &lk.TLS, lk.URL)
 	c.text("livekit.room", lk.Room, 256)
 	if !needed {
 		return
@@ -150,6 +151,9 @@ func (c *checker) network(cfg *Config) {
 		}
 		c.text(path, name, 255)
 		seen[name] = true
+	}
+	for i := range cfg.Network.ICEServers {
+		c.iceServer(fmt.Sprintf("network.ice_servers[%d]", i), &cfg.Network.ICEServers[i])
 	}
 }
 

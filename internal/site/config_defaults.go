@@ -7,6 +7,7 @@ func Default() Config {
 	return Config{
 		LiveKit:  LiveKit{Via: ViaIngress},
 		Defaults: DefaultCamera(),
+		Network:  Network{ICETCP: true},
 		Admin:    Admin{Listen: "127.0.0.1:9920"},
 		Log:      Log{Level: LevelInfo, Format: FormatText},
 	}

@@ -46,7 +46,8 @@ func TestFullFile(t *testing.T) {
 	shed.Name, shed.URL, shed.Identity, shed.DisplayName = "shed", "rtsp://10.0.0.13", "shed", "shed"
 	shed.Username, shed.Password, shed.PasswordFile = "me", secret.New("p@ss"), ""
 	shed.Via, shed.Codec = ViaWHIP, CodecH265
-	shed.WHIP = &WHIP{URL: "https://whip.example.com/shed?x=1", TokenFile: "yard", Token: secret.New("hunter2")}
+	shed.WHIP = &WHIP{URL: "https://whip.example.com/shed?x=1", TokenFile: "yard", Token: secret.New("hunter2"),
+		TLS: ServerTLS{CAFile: "/etc/ca.pem", SHA256: sum}}
 
 	want := &Config{
 		LiveKit: LiveKit{
@@ -60,7 +61,10 @@ func TestFullFile(t *testing.T) {
 			Transport: TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
 			VideoTrack: "1", Codec: CodecH264, TLS: TLS{SHA256: sum}, Via: ViaIngress,
 		}, shed},
-		Network: Network{UDPPorts: PortRange{40000, 40009}, Interfaces: []string{"eth0", "wlan0"}},
+		Network: Network{UDPPorts: PortRange{40000, 40009}, Interfaces: []string{"eth0", "wlan0"},
+			ICEServers: []ICEServer{{URL: "stun:stun.example.com:3478"}, {
+				URL: "turns:turn.example.com?transport=tcp", Username: "u", Credential: secret.New("hunter2"), CredentialFile: "yard",
+			}}, RelayOnly: true, DSCP: true},
 		Log:     Log{Level: LevelDebug, Format: FormatJSON},
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -39,8 +39,13 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 		if c.Via == ViaWHIP || s.livekit != nil {
 			continue
 		}
+		client, err := httpClientOf(cfg.LiveKit.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("livekit: tls: %w", err)
+		}
 		lk, err := ingress.New(ingress.Config{
 			URL: cfg.LiveKit.URL, APIKey: cfg.LiveKit.APIKey.Reveal(), APISecret: cfg.LiveKit.APISecret.Reveal(), Logger: log,
+			HTTPClient: client,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("livekit: %w", err)
@@ -48,11 +53,8 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 		s.livekit = lk
 		warnPlain(log, cfg.LiveKit.URL)
 	}
-	media := whip.Config{
-		UDPPorts:   [2]uint16{cfg.Network.UDPPorts.First, cfg.Network.UDPPorts.Last},
-		Interfaces: cfg.Network.Interfaces,
-		UserAgent:  userAgent,
-	}
+	media := mediaConfig(cfg.Network)
+	media.UserAgent = userAgent
 	var errs []error
 	for _, c := range cameras {
 		p, err := newPublisher(c, cfg, s.livekit, media, userAgent, log)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
@@ -39,6 +40,10 @@ type target struct {
 
 	mu    sync.Mutex
 	known *address // from find, until the endpoint refuses it
+	// client is for known, so that what it has learnt about the server stays. It
+	// tells wanted about key frames.
+	client *whip.Client
+	wanted atomic.Pointer[func()]
 }
 
 // What a target takes, by the camera's codec, in order of preference. A
@@ -66,6 +71,10 @@ var (
 // newTarget makes the target that the camera names; it does no I/O.
 func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log *slog.Logger) (*target, error) {
 	media.Logger = log
+	media.TLS = cfg.LiveKit.TLS.whip()
+	if c.Via == ViaWHIP {
+		media.TLS = c.WHIP.TLS.whip()
+	}
 	t := &target{media: media, audio: anyG711}
 	spec := ingress.Spec{
 		Name: ingress.Marker("", c.Name), Room: c.Room, Identity: c.Identity,
@@ -119,14 +128,8 @@ func (t *target) AudioCodecs(codec string) []string { return t.audio[codec] }
 
 // Publish finds the endpoint, if it is not known, and makes a session there.
 func (t *target) Publish(ctx context.Context, offers []publisher.Offer, onKeyFrame func()) (publisher.TargetSession, error) {
-	at, err := t.address(ctx)
-	if err != nil {
-		return nil, err
-	}
-	cfg := t.media
-	cfg.Endpoint, cfg.Token = at.endpoint, at.token
-	cfg.OnKeyFrameRequest = func(int) { onKeyFrame() }
-	client, err := whip.New(cfg)
+	t.wanted.Store(&onKeyFrame)
+	client, err := t.clientFor(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,17 +140,29 @@ func (t *target) Publish(ctx context.Context, offers []publisher.Offer, onKeyFra
 	return &session{Session: s, tracks: len(offers)}, nil
 }
 
-func (t *target) address(ctx context.Context) (address, error) {
+func (t *target) clientFor(ctx context.Context) (*whip.Client, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.known == nil {
-		at, err := t.find(ctx)
-		if err != nil {
-			return address{}, err
-		}
-		t.known = &at
+	if t.known != nil {
+		return t.client, nil
 	}
-	return *t.known, nil
+	at, err := t.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cfg := t.media
+	cfg.Endpoint, cfg.Token = at.endpoint, at.token
+	cfg.OnKeyFrameRequest = func(int) {
+		if f := t.wanted.Load(); f != nil {
+			(*f)()
+		}
+	}
+	client, err := whip.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.known, t.client = &at, client
+	return client, nil
 }
 
 // refused forgets an endpoint that says it does not know us: somebody may have

@@ -225,7 +225,7 @@ func isLoopback(host string) bool {
 // a POST into a GET on 301, 302 and 303, and RFC 9725 section 4.5 rules them out.
 func httpClient(cfg Config) (*http.Client, error) {
 	var c http.Client
-	special, err := cfg.TLS.config()
+	special, err := cfg.TLS.Config()
 	switch {
 	case err != nil:
 		return nil, err

@@ -32,9 +32,9 @@ func (e *pinError) Error() string {
 	return "the server's certificate is not the configured one; its SHA-256 is " + e.seen
 }
 
-// config returns what the HTTP client needs, nil if that is nothing special. It
+// Config returns what an HTTP client needs, nil if that is nothing special. It
 // reads CAFile.
-func (t TLS) config() (*tls.Config, error) {
+func (t TLS) Config() (*tls.Config, error) {
 	if t == (TLS{}) {
 		return nil, nil //nolint:nilnil // no configuration is a fine one
 	}
