@@ -81,7 +81,7 @@ func (r *Video) beginPicture(c class, sh sliceHeader) bool {
 	}
 	au.began = r.now
 	au.frameNum, au.frameNumOK = sh.frameNum, sh.frameNumOK
-	r.inspectPicture(c, sh)
+	r.inspectPicture(sh)
 	if !r.intact(sh) {
 		return false
 	}
@@ -233,8 +233,9 @@ func (r *Video) inspectSlice(c class, sh sliceHeader) {
 }
 
 // inspectPicture looks at the picture that begins: how long ago the last key
-// frame was, and whether timestamps go back as they do with B-frames.
-func (r *Video) inspectPicture(c class, sh sliceHeader) {
+// frame was, and, if its slices cannot be read, whether timestamps go back as they
+// do with B-frames.
+func (r *Video) inspectPicture(sh sliceHeader) {
 	if r.since.IsZero() {
 		r.since, r.lastTS = r.now, r.au.in
 	}
@@ -242,12 +243,13 @@ func (r *Video) inspectPicture(c class, sh sliceHeader) {
 		r.setProblem(problemNoKeyFrame, !r.refreshes)
 		r.setProblem(problemRefresh, r.refreshes)
 	}
-	if sh.ok && r.seen < judgeAfter {
-		r.seen++
-		r.updateJudged()
-	}
-	if r.spare(c, sh) {
-		return // its timestamp goes nowhere
+	if sh.ok {
+		// Slices tell for sure; clocks may go back for other reasons.
+		if r.seen < judgeAfter {
+			r.seen++
+			r.updateJudged()
+		}
+		return
 	}
 	back := int64(int32(r.lastTS - r.au.in))
 	r.lastTS = r.au.in

@@ -47,6 +47,16 @@ func TestProblems(t *testing.T) {
 			g.send(au(i + 1))
 		}
 	}
+	reordered := func(g *rig, au func(n uint32) [][]byte) {
+		for i := range uint32(4) {
+			g.ts += 2 * 3600
+			g.send(au(i + 1))
+			g.ts -= 3 * 3600
+			g.send(au(i + 2))
+			g.send(au(i + 2))
+			g.ts += 3600
+		}
+	}
 	for _, tt := range []struct {
 		name, want string
 		feed       func(g *rig)
@@ -70,14 +80,11 @@ func TestProblems(t *testing.T) {
 		}},
 		{"reordered timestamps", "B-frames", func(g *rig) {
 			g.send(pic(main, testPPS, idr))
-			for i := range uint32(3) {
-				g.ts += 2 * 3600
-				g.send(delta(i+1, 50))
-				g.ts -= 3 * 3600
-				g.send(spare(i+2, 50))
-				g.send(spare(i+2, 50))
-				g.ts += 3600
-			}
+			reordered(g, func(n uint32) [][]byte { return pic(makeSlice(sliceSpec{typ: 5, pps: 300, frameNum: n, size: 50})) })
+		}},
+		{"a clock that goes back", "", func(g *rig) {
+			g.send(pic(main, testPPS, idr))
+			reordered(g, func(n uint32) [][]byte { return delta(n, 50) })
 		}},
 		{"interlaced", "progressive", func(g *rig) {
 			g.send(pic(makeSPS(spsSpec{profile: 77, interlaced: true}), testPPS, idr))
