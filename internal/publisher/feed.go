@@ -56,7 +56,7 @@ type counters struct {
 // newVideoFeed repacks a camera's video.
 func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 	line := repack.NewLine(90000)
-	vc := repack.VideoConfig{SEI: cfg.SEI, OnLoss: cfg.OnLoss, DropBFrames: cfg.DropBFrames}
+	vc := repack.VideoConfig{ExtensionBytes: ExtensionRoom, SEI: cfg.SEI, OnLoss: cfg.OnLoss, DropBFrames: cfg.DropBFrames}
 	var v *repack.Video
 	if cfg.Codec == CodecH265 {
 		v = repack.NewH265(vc, line)
@@ -81,6 +81,11 @@ func newAudioFeed(t Track, sent *counters) *feed {
 	}
 	return f
 }
+
+// ExtensionRoom is left in each video packet for the header extensions of a session,
+// and an RTX header: the packets are made before there is a session to ask, and those
+// that were kept go into the next one. Sessions need 14 bytes at most, in words of 4.
+const ExtensionRoom = 16
 
 // pauseReplay spreads a replayed group of pictures to about 80 Mb/s.
 func pauseReplay() { time.Sleep(2 * time.Millisecond) }

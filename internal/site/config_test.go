@@ -65,7 +65,7 @@ func TestFullFile(t *testing.T) {
 			ICEServers: []ICEServer{{URL: "stun:stun.example.com:3478"}, {
 				URL: "turns:turn.example.com?transport=tcp", Username: "u", Credential: secret.New("hunter2"), CredentialFile: "yard",
 			}}, RelayOnly: true, DSCP: true},
-		Log:     Log{Level: LevelDebug, Format: FormatJSON},
+		Log: Log{Level: LevelDebug, Format: FormatJSON},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
+	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 	"github.com/rtsp2whip/rtsp2whip/pkg/whip"
 )
 
@@ -60,5 +62,26 @@ func TestHTTPClientOf(t *testing.T) {
 	}
 	if _, err := httpClientOf(ServerTLS{CAFile: filepath.Join(t.TempDir(), "none")}); err == nil {
 		t.Error("no error for a CA file that is not there")
+	}
+}
+
+// Whatever a session adds to a packet has its room, so that none exceeds 1,200 bytes.
+func TestExtensionsHaveRoom(t *testing.T) {
+	server := whiptest.NewServer(t, whiptest.Config{Extras: true})
+	client, err := whip.New(whip.Config{Endpoint: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := client.Publish(t.Context(), []whip.Track{
+		{Kind: whip.Video, Codecs: []whip.Codec{{Name: whip.H264}}}, {Kind: whip.Audio, Codecs: []whip.Codec{{Name: whip.Opus}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.ExtensionBytes(); n == 0 || n > publisher.ExtensionRoom {
+		t.Errorf("%d bytes of extensions, room for %d", n, publisher.ExtensionRoom)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
