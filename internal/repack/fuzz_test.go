@@ -167,3 +167,28 @@ func FuzzAudio(f *testing.F) {
 		}
 	})
 }
+
+// Parameter sets of H.265, as they come and again: the second time changes nothing.
+func FuzzSets265(f *testing.F) {
+	for _, u := range clip265(f).ParameterSets {
+		f.Add(u)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := &hevc{}
+		if len(b) < 3 || c.class(headerOf(b)).kind != kindSet {
+			return
+		}
+		c.store(b, inBand)
+		if c.store(b, inBand) {
+			t.Error("the same set is another one")
+		}
+		list, complete := c.all()
+		if len(list) > 1 || complete {
+			t.Errorf("%d sets of one", len(list))
+		}
+		v := c.lastInfo
+		if v.ProfileLevelID != "" && (v.Width < 1 || v.Height < 1 || len(v.ProfileLevelID) != 6 || v.FPS < 0 || v.FPS > 1000) {
+			t.Errorf("%+v", v)
+		}
+	})
+}

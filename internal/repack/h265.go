@@ -2,7 +2,6 @@ package repack
 
 // NAL unit types (ITU-T H.265, table 7-1; RFC 7798, section 4.4).
 const (
-	hevcRADLN  = 6
 	hevcRASLN  = 8
 	hevcRASLR  = 9
 	hevcBLA    = 16 // the first type of pictures that decoding can begin at
