@@ -14,6 +14,8 @@ import (
 const (
 	// restartPause is between two attempts at a restart.
 	restartPause = 500 * time.Millisecond
+	// pairTimeout is how long one restart may take to find a path.
+	pairTimeout = 4 * time.Second
 	// addressInterval is between two looks at this machine's addresses.
 	addressInterval = 2 * time.Second
 )
@@ -111,6 +113,10 @@ func (s *Session) offerRestart(ctx context.Context) error {
 		return fmt.Errorf("the reply cannot be used: %w", err)
 	}
 	s.answer = answer
+	// A reply that does not fit what the server goes on with never leads to a path;
+	// another restart may (RFC 9725 section 4.3.3).
+	ctx, cancel := context.WithTimeout(ctx, pairTimeout)
+	defer cancel()
 	return s.awaitPair(ctx)
 }
 

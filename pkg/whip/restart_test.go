@@ -138,6 +138,22 @@ func TestRestartRefused(t *testing.T) {
 	}
 }
 
+// Credentials that are not the server's are noticed, and asked for anew.
+func TestRestartMismatch(t *testing.T) {
+	var replies atomic.Int32
+	server := whiptest.NewServer(t, whiptest.Config{RestartOpensPath: true, Patch: whiptest.Patch{Restart: true, MutateReply: func(s string) string {
+		if replies.Add(1) == 1 {
+			return strings.Replace(s, "a=ice-pwd:", "a=ice-pwd:wrong", 1)
+		}
+		return s
+	}}})
+	s := publish(t, server, Config{Timeouts: quick}, videoTrack)
+	loseAndRecover(t, server, s)
+	if n := len(server.Requests("PATCH")); n != 2 || len(server.Requests("POST")) != 1 {
+		t.Errorf("%d PATCH requests", n)
+	}
+}
+
 // Switched off, nothing but a DELETE follows a lost path.
 func TestRestartOff(t *testing.T) {
 	server := whiptest.NewServer(t, whiptest.Config{Patch: whiptest.Patch{Restart: true}})

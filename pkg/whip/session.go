@@ -76,7 +76,8 @@ func (s *Session) ICEServers() []ICEServer { return append([]ICEServer(nil), s.i
 // network; an error means that the session is over.
 //
 // Video packets without the marker wait for the next one, so that a frame leaves in
-// one system call: until the marker, or Flush, or for a millisecond. Audio does not
+// one system call: until the marker, or Flush, or, where Flush has never been
+// called, for a millisecond. Audio does not
 // wait, and on systems that cannot send so, nothing does.
 func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	if s.ended.Load() {
@@ -94,9 +95,16 @@ func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	return err
 }
 
-// Flush sends what WriteRTP has gathered. Call it, from any goroutine, when no more
-// packets are at hand; it costs next to nothing when nothing has gathered.
-func (s *Session) Flush() { s.sockets.flush() }
+// Flush sends what WriteRTP has gathered. Call it, from any goroutine, whenever no
+// more packets are at hand; it costs next to nothing when nothing has gathered. From
+// the first call on the session counts on that and starts no timers, which are
+// dearer than all else that a frame costs here.
+func (s *Session) Flush() {
+	for _, c := range s.sockets {
+		c.Trust()
+		c.Flush()
+	}
+}
 
 // Done is closed when the session is over, for whatever reason: Close, silence of
 // the server for Timeouts.Disconnect, or an end at the server's side. Call Close
