@@ -41,7 +41,8 @@ type Conn struct {
 	send func(b []byte, size int, to netip.AddrPort) error
 
 	gathers atomic.Bool // batches work, as far as is known
-	waiting atomic.Bool // the timer runs, and there may be a batch; saves Flush the lock
+	trusts  atomic.Bool // the writer flushes before it waits
+	waiting atomic.Bool // there may be a batch, and the timer may run; saves Flush the lock
 
 	mu     sync.Mutex
 	closed bool
@@ -109,6 +110,14 @@ func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 	return c.WriteToAddrPort(b, udp.AddrPort())
 }
 
+// Trust tells that the writer calls Flush whenever it has no more at hand. From now
+// on no timer is started.
+func (c *Conn) Trust() {
+	if !c.trusts.Load() {
+		c.trusts.Store(true)
+	}
+}
+
 // Flush sends what has gathered. It costs next to nothing when that is nothing.
 func (c *Conn) Flush() {
 	if !c.waiting.Load() {
@@ -145,6 +154,10 @@ func (c *Conn) gather(b []byte, to netip.AddrPort) {
 // begin starts the clock of a batch. A timer that is still running from the batch
 // before does as well: when it fires it looks how old this one is.
 func (c *Conn) begin() {
+	if c.trusts.Load() {
+		c.waiting.Store(true)
+		return
+	}
 	c.since = time.Now()
 	if !c.armed {
 		c.armed = true

@@ -119,6 +119,32 @@ func TestDeadlineOfTheNextBatch(t *testing.T) {
 	}
 }
 
+// A trusted writer's datagrams leave by its flushes, and no timer runs.
+func TestTrust(t *testing.T) {
+	c, sink := newConn(t, "127.0.0.1:0"), listen(t, "127.0.0.1:0")
+	if !needBatches(t, c) {
+		return
+	}
+	write(t, c, addressOf(sink), media(800, 0)) // the timer runs for this one
+	c.Trust()
+	expect(t, sink, media(800, 0))
+	for i := range 20 {
+		write(t, c, addressOf(sink), media(800, i), media(800, i+1))
+		c.Flush()
+		expect(t, sink, media(800, i), media(800, i+1))
+	}
+	late := c.Stats().Late
+	write(t, c, addressOf(sink), media(800, 1))
+	if c.armed {
+		t.Error("a timer runs")
+	}
+	write(t, c, addressOf(sink), control(0x80, 200)) // what was forgotten leaves with a report
+	expect(t, sink, media(800, 1), control(0x80, 200))
+	if st := c.Stats(); st.Late != late || st.Failed != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // Many writers at once, each with an order of its own.
 func TestConcurrentWriters(t *testing.T) {
 	const writers, each = 8, 200

@@ -128,10 +128,7 @@ func (f *feed) WriteRTP(h *rtp.Header, payload []byte) error {
 	if out != f.current {
 		f.current = out
 		if out != nil {
-			f.cache.replay(func(h *rtp.Header, p []byte) error { return f.send(out, h, p) }, func() {
-				out.session.Flush()
-				f.pause()
-			})
+			f.cache.replay(func(h *rtp.Header, p []byte) error { return f.send(out, h, p) }, f.pause)
 		}
 		f.cache.drop()
 	}

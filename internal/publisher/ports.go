@@ -108,7 +108,8 @@ type TargetSession interface {
 	// Neither header nor payload is kept.
 	WriteRTP(track int, h *rtp.Header, payload []byte) error
 	// Flush sends what WriteRTP may have gathered. It may be called by several
-	// goroutines at once and is cheap when there is nothing.
+	// goroutines at once and is cheap when there is nothing. A session that is
+	// flushed once counts on being flushed at every pause.
 	Flush()
 	Stats() TargetStats
 	// Done is closed when the session is lost; Err tells why.
