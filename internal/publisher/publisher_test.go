@@ -359,12 +359,14 @@ func TestPanicOnThePacketPathEndsOneSessionOnly(t *testing.T) {
 	cam, target := videoOnly(), &fakeTarget{}
 	cam.panics = true
 	bubble(t, cam, target, nil, func(t *testing.T, p *Publisher) {
-		after(3 * time.Second)
-		if s := p.Status(); !strings.Contains(s.Reason, "internal fault") {
-			t.Errorf("reason %q", s.Reason)
+		// Between two failures the camera flows for a moment, without a reason.
+		told := false
+		for range 300 {
+			after(10 * time.Millisecond)
+			told = told || strings.Contains(p.Status().Reason, "internal fault")
 		}
-		if cam.opens.Load() < 2 {
-			t.Error("the camera was not opened again")
+		if !told || cam.opens.Load() < 2 {
+			t.Errorf("told: %v; the camera was opened %d times", told, cam.opens.Load())
 		}
 	})
 }
