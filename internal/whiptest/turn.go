@@ -20,9 +20,7 @@ const (
 // TURN is a TURN server on loopback, over UDP and TCP.
 type TURN struct {
 	turn.RelayAddressGeneratorStatic
-	// Delay comes before each allocation; set it before the server's first use.
-	Delay time.Duration
-
+	delay  time.Duration
 	port   int
 	server *turn.Server
 
@@ -30,10 +28,11 @@ type TURN struct {
 	relays map[string]bool
 }
 
-// NewTURN starts a TURN server that lives until the test ends.
-func NewTURN(t testing.TB) *TURN {
+// NewTURN starts a TURN server that lives until the test ends. The delay comes before
+// each allocation.
+func NewTURN(t testing.TB, delay time.Duration) *TURN {
 	t.Helper()
-	s := &TURN{relays: map[string]bool{}}
+	s := &TURN{delay: delay, relays: map[string]bool{}}
 	s.RelayAddress, s.Address = net.IPv4(127, 0, 0, 1), "127.0.0.1"
 	tcp, udp, err := listenBoth()
 	if err != nil {
@@ -73,8 +72,8 @@ func listenBoth() (tcp net.Listener, udp net.PacketConn, err error) {
 
 // AllocatePacketConn makes a relay, and remembers it.
 func (s *TURN) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
-	if s.Delay > 0 {
-		<-time.After(s.Delay)
+	if s.delay > 0 {
+		<-time.After(s.delay)
 	}
 	conn, addr, err := s.RelayAddressGeneratorStatic.AllocatePacketConn(c)
 	if err == nil {

@@ -13,7 +13,7 @@ import (
 // behindRelay is a server that is reached by way of a TURN server only, which its
 // 201 recommends.
 func behindRelay(t *testing.T, transport string, patch whiptest.Patch) *whiptest.Server {
-	turn := whiptest.NewTURN(t)
+	turn := whiptest.NewTURN(t, 0)
 	return whiptest.NewServer(t, whiptest.Config{
 		Header:    http.Header{"Link": {turn.Link(transport)}},
 		Reachable: turn.IsRelay, Patch: patch,
@@ -92,7 +92,7 @@ func TestConfiguredServersOverride(t *testing.T) {
 
 // A direct path is taken although the server recommends a relay.
 func TestDirectPathFirst(t *testing.T) {
-	server := whiptest.NewServer(t, whiptest.Config{Header: http.Header{"Link": {whiptest.NewTURN(t).Link("udp")}}})
+	server := whiptest.NewServer(t, whiptest.Config{Header: http.Header{"Link": {whiptest.NewTURN(t, 0).Link("udp")}}})
 	s := publish(t, server, Config{}, videoTrack)
 	if pair := s.Stats().Pair; strings.Contains(pair, "relay") || pair == "" {
 		t.Errorf("the path is %s", pair)
@@ -119,7 +119,7 @@ func TestRelayOnlyWithoutRelay(t *testing.T) {
 
 // A session on a relay survives the loss of its path as well.
 func TestRestartOnRelay(t *testing.T) {
-	turn := whiptest.NewTURN(t)
+	turn := whiptest.NewTURN(t, 0)
 	server := whiptest.NewServer(t, whiptest.Config{Reachable: turn.IsRelay, RestartOpensPath: true,
 		Patch: whiptest.Patch{Restart: true}})
 	s := publish(t, server, Config{RelayOnly: true, NoTrickle: true, Timeouts: quick, ICEServers: []ICEServer{

@@ -12,9 +12,11 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 )
 
+// allocation takes longer than an offer waits.
+const allocation = 150 * time.Millisecond
+
 // trickling is a configuration with a TURN server and nothing but it.
 func trickling(turn *whiptest.TURN) Config {
-	turn.Delay = 150 * time.Millisecond // the offer does not wait for that long
 	return Config{RelayOnly: true, Timeouts: Timeouts{Direct: 500 * time.Millisecond}, ICEServers: []ICEServer{
 		{URL: turn.URL("udp"), Username: whiptest.TURNUser, Credential: whiptest.TURNCredential},
 	}}
@@ -23,7 +25,7 @@ func trickling(turn *whiptest.TURN) Config {
 // Candidates that were not there for the offer follow the 201 in one PATCH, with
 // the entity tag as the server wrote it.
 func TestTrickle(t *testing.T) {
-	turn := whiptest.NewTURN(t)
+	turn := whiptest.NewTURN(t, allocation)
 	const delay = 300 * time.Millisecond
 	server := whiptest.NewServer(t, whiptest.Config{Reachable: turn.IsRelay, Patch: whiptest.Patch{Trickle: true, Restart: true},
 		Script: func(r whiptest.Request) *whiptest.Reply {
@@ -63,7 +65,7 @@ func TestTrickleRefused(t *testing.T) {
 	for _, status := range []int{400, 405, 415, 422, 428, 501} {
 		t.Run(http.StatusText(status), func(t *testing.T) {
 			t.Parallel()
-			turn := whiptest.NewTURN(t)
+			turn := whiptest.NewTURN(t, allocation)
 			var refused atomic.Bool // the first session finds no path without its candidates
 			server := whiptest.NewServer(t, whiptest.Config{
 				Reachable: func(a net.Addr) bool { return turn.IsRelay(a) && refused.Load() },
