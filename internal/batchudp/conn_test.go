@@ -135,7 +135,10 @@ func TestTrust(t *testing.T) {
 	}
 	late := c.Stats().Late
 	write(t, c, addressOf(sink), media(800, 1))
-	if c.armed {
+	c.mu.Lock()
+	armed := c.armed
+	c.mu.Unlock()
+	if armed {
 		t.Error("a timer runs")
 	}
 	write(t, c, addressOf(sink), control(0x80, 200)) // what was forgotten leaves with a report
