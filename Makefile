@@ -34,6 +34,7 @@ e2e: ## Run the tests against real servers and a browser (minutes; the first tim
 
 e2e-full: ## Run the long tests against real servers too (run by hand)
 	./test/setup.sh
+	CGO_ENABLED=0 go test -tags full -count=1 -timeout 30m ./internal/personalities
 	cd test && go test -tags e2e,full -count=1 -timeout 120m -v ./...
 
 bench: build ## Measure beside MediaMTX (25 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes

@@ -19,6 +19,7 @@ type expectation struct {
 
 	lossy bool // pictures are lost on the way to us, so some do not arrive
 	gaps  bool // the camera goes away for a while, or sends some pictures to nobody
+	burst bool // more comes at once than the way to the receiver may take
 
 	watch   time.Duration // look on at least so long; scaled
 	slow    time.Duration // the camera's session timeout, where scaled it would be shorter than any program waits
@@ -111,7 +112,7 @@ func live(o outcome) error {
 var expectations = map[string]expectation{
 	"qop-auth":         {does: "Plays: answers the challenge as RFC 7616 says."},
 	"sha256-only":      {does: "Plays: answers with SHA-256."},
-	"stale-nonce":      {does: "Plays on in one session: takes the new nonce.", watch: 60 * time.Second, check: stays},
+	"stale-nonce":      {does: "Plays on in one session: takes the new nonce.", watch: 60 * time.Second, slow: 6 * time.Second, check: stays},
 	"odd-password":     {does: "Plays: user name and password are keys of their own. No log shows the password."},
 	"rtsps-selfsigned": {does: "Plays with the certificate's SHA-256 given; any other certificate is refused.", prepare: pin},
 
@@ -131,13 +132,14 @@ var expectations = map[string]expectation{
 	"stale-live555":    {does: "Plays once the old media has ended; waits for that without hurry.", gaps: true},
 	"mute-keepalive":   {does: "Plays on: needs no answer.", watch: 150 * time.Second, check: stays},
 	"keepalive-405":    {does: "Plays on: the refused request keeps the session alive all the same.", watch: 150 * time.Second, check: stays},
-	"short-timeout":    {does: "Plays on: sends keep-alives often enough.", watch: 80 * time.Second, check: stays},
+	"short-timeout":    {does: "Plays on: sends keep-alives often enough.", watch: 80 * time.Second, slow: 6 * time.Second, check: stays},
 	"report-timeout":   {does: "Plays on: sends receiver reports, over TCP too.", watch: 150 * time.Second, slow: 14 * time.Second, check: stays},
 	"one-session":      {does: "Plays: never holds two sessions with a camera.", check: stays},
 	"night-reboot": {does: "Plays, ends its session `hold` after the camera has gone, and is back within 10 s of the camera.",
 		gaps: true, watch: 135 * time.Second, check: all(returns, live)},
 	"falls-silent": {does: "Plays, then opens the camera again and again."},
 
+	"b-frames":       {does: "Refuses; plays with `b_frames: drop`, at a lower frame rate."},
 	"jumbo-nal":      {does: "Plays: cuts everything to packets of at most 1200 bytes."},
 	"junk-bytes":     {does: "Plays: finds the next frame."},
 	"stray-frames":   {does: "Plays: leaves them out."},
@@ -160,7 +162,7 @@ var expectations = map[string]expectation{
 	"long-gop":       {does: "Plays once the first key frame has come, and says how to shorten the wait.", frames: 1},
 	"long-gop-pli":   {does: "Plays at once: asks for a key frame.", check: within(4 * time.Second)},
 	"long-gop-renew": {does: "Plays.", frames: 1},
-	"monster-idr":    {does: "Plays: packets that the burst has cost are sent again. Nothing spreads the burst: the way to the server must take it.", check: keyFrames(2)},
+	"monster-idr":    {does: "Plays: packets that the burst has cost are sent again. Nothing spreads the burst: the way to the server must take it.", burst: true, lossy: true, check: keyFrames(2)},
 	"res-switch":     {does: "Plays: changes at a key frame.", frames: 120, check: sizes("640x360", "1280x720")},
 	"multi-slice":    {does: "Plays."},
 	"multi-pps":      {does: "Plays: sends both before every key frame.", check: keyFrames(2)},

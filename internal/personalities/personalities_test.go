@@ -141,11 +141,11 @@ var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 // verdict is what the page says that rtsp2whip does.
 func verdict(p camsim.Personality, want expectation, o outcome) string {
 	if p.Expect != camsim.Plays {
-		text := address.ReplaceAllString(o.status.Reason, "CAMERA")
+		text := want.does + " Says: *" + address.ReplaceAllString(o.status.Reason, "CAMERA") + "*"
 		if o.status.Hint != "" {
-			text += ": " + o.status.Hint
+			text += " Hint: *" + o.status.Hint + "*"
 		}
-		return strings.TrimSpace(want.does + " Says: *" + text + "*")
+		return strings.TrimSpace(text)
 	}
 	if want.does == "" {
 		return "Plays."
@@ -181,5 +181,20 @@ func TestWrongCertificate(t *testing.T) {
 	}
 	if o.posts > 0 || o.status.Hint == "" {
 		t.Errorf("%d sessions, hint %q", o.posts, o.status.Hint)
+	}
+}
+
+// TestBFramesLeftOut: what is refused plays once the site says so, at a lower
+// frame rate.
+func TestBFramesLeftOut(t *testing.T) {
+	t.Parallel()
+	i := slices.IndexFunc(camsim.Personalities(), func(p camsim.Personality) bool { return p.Name == "b-frames" })
+	p := camsim.Personalities()[i]
+	p.Expect = camsim.Plays
+	drop := func(c *site.Camera, _ *camsim.Running) { c.BFrames = site.BFramesDrop }
+	for _, o := range playAll(t, expectation{gaps: true, frames: 30, prepare: drop}, p) {
+		if o.Skipped < o.Pictures {
+			t.Errorf("%d pictures arrived, %d were left out, which is not two of three", o.Pictures, o.Skipped)
+		}
 	}
 }

@@ -236,9 +236,9 @@ func judge(p camsim.Personality, want expectation, o outcome) (errs []error) {
 	}
 	add(p.Config.Password != "" && strings.Contains(o.log, p.Config.Password), "the log holds the password")
 	add(o.deletes != o.posts, "%d sessions, %d DELETE", o.posts, o.deletes)
-	add(o.Missing > 0, "%d packets never arrived", o.Missing)
+	add(o.Missing > 0 && !want.burst, "%d packets never arrived", o.Missing)
 	// A machine that stands still for a while makes its cameras stand still.
-	add(o.Ahead > 3*time.Second || o.Behind > 15*time.Second, "timestamps are up to %v ahead of the time of arrival, or %v behind", o.Ahead, o.Behind)
+	add(o.Ahead > 10*time.Second || o.Behind > 15*time.Second, "timestamps are up to %v ahead of the time of arrival, or %v behind", o.Ahead, o.Behind)
 	if p.Expect != camsim.Plays {
 		add(!strings.Contains(o.status.Reason, p.Expect), "%s: reason %q, want %q", o.status.State, o.status.Reason, p.Expect)
 		return errs
