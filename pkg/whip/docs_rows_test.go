@@ -54,7 +54,7 @@ var transportRows = []row{
 	{"T4", "PLI and FIR", "TestKeyFrameRequests", "They are counted and passed on; the publisher coalesces them."},
 	{"T5", "TMMBR and b=AS", "", "Not held: the stream is passed through as it comes, at the camera's rate."},
 	{"T6", "NACK, and RTX where negotiated", "TestLostPacketsAreSentAgain TestNackForWhatIsNotThere TestExtras TestNoExtras TestHistoryHoldsASecond", ""},
-	{"T7", "Transport-wide feedback: one counter, on every packet, RTX included", "TestExtras TestFeedbackWindow TestAvailable", ""},
+	{"T7", "Transport-wide feedback: one counter, on every packet, RTX included", "TestExtras TestExtendedWriteDoesNotAllocate TestFeedbackWindow TestAvailable", ""},
 	{"T8", "Forward error correction", "", "Not offered: a NACK costs less where the round trip is short, and no server asked for it."},
 	{"T9", "Adapting to the capacity", "TestAvailable", "The rate is the camera's; what the path carries is told in Stats."},
 	{"T10", "Circuit breaker (RFC 8083)", "TestSilentServerEndsTheSession", "Silence ends the session within seconds; sending on under heavy loss is not yet stopped."},

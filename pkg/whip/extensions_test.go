@@ -198,3 +198,27 @@ func TestAvailable(t *testing.T) {
 		}
 	}
 }
+
+// Header extensions cost no allocation either.
+func TestExtendedWriteDoesNotAllocate(t *testing.T) {
+	track := newLocalTrack(0, Video, "s")
+	track.writer, track.extended.feedback = &nowhere{}, &feedbackWindow{}
+	track.chosen.extras = extras{mid: "0", midID: 1, twccID: 2}
+	track.extended.prepare(track.chosen.extras)
+	s := &Session{tracks: []*localTrack{track}}
+	h := rtp.Header{Version: 2}
+	payload := make([]byte, 1172)
+	for range 2000 { // the history grows to its size
+		h.SequenceNumber++
+		_ = s.WriteRTP(0, &h, payload)
+	}
+	if n := testing.AllocsPerRun(1000, func() {
+		h.SequenceNumber++
+		_ = s.WriteRTP(0, &h, payload)
+	}); n != 0 {
+		t.Errorf("%v allocations a packet", n)
+	}
+	if h.Extension || h.Extensions != nil {
+		t.Errorf("the caller's header is left with extensions: %+v", h)
+	}
+}
