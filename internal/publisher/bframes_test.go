@@ -31,7 +31,7 @@ func TestBFramesAreRefused(t *testing.T) {
 	bubble(t, cam, target, nil, func(t *testing.T, p *Publisher) {
 		after(5 * time.Second)
 		s := wantState(t, p, Reconnecting)
-		if !strings.Contains(s.Reason, "B-frames") || !strings.Contains(s.Reason, "set its H.264 profile") || !strings.Contains(s.Hint, "b_frames") {
+		if !strings.Contains(s.Reason, "B-frames") || !strings.Contains(s.Hint, "set its H.264 profile") || !strings.Contains(s.Hint, "b_frames: drop") {
 			t.Errorf("reason: %s (%s)", s.Reason, s.Hint)
 		}
 		if n := target.tries.Load(); n != 0 {

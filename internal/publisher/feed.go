@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -93,9 +94,10 @@ func pauseReplay() { time.Sleep(2 * time.Millisecond) }
 // refused says why nothing more of the camera may be sent, nil if all is well.
 func (f *feed) refused() error {
 	if f.refuses && f.video.BFrames() {
+		what, setting, _ := strings.Cut(f.video.BFramesSentence(), ": ")
 		return &hinted{
-			text: f.video.BFramesSentence(),
-			hint: "or set b_frames to drop: they are left out then, at a lower frame rate",
+			text: what,
+			hint: setting + ", or leave them out, at a lower frame rate, by b_frames: drop",
 			slow: true, barred: true,
 		}
 	}

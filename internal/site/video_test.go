@@ -69,7 +69,7 @@ func TestVideoThatIsRefused(t *testing.T) {
 	avc.Codec = CodecH265
 	site := runSite(t, server, bframes, pyramid, hevc, avc)
 	for name, want := range map[string]string{
-		"b-frames": "set its H.264 profile to Baseline", "b-pyramid": "set its H.264 profile to Baseline",
+		"b-frames": "the camera sends B-frames", "b-pyramid": "the camera sends B-frames",
 		"hevc": "not H.264 but H265", "avc": "not H.265 but H264",
 	} {
 		s := site.wait(name, "refusal", in(publisher.Reconnecting))
