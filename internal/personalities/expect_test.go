@@ -142,6 +142,7 @@ var expectations = map[string]expectation{
 	"b-frames":       {does: "Refuses; plays with `b_frames: drop`, at a lower frame rate."},
 	"jumbo-nal":      {does: "Plays: cuts everything to packets of at most 1200 bytes."},
 	"junk-bytes":     {does: "Plays: finds the next frame."},
+	"junk-dollars":   {does: "Plays: what looks like a frame must have a known channel and look like RTP. Noise that does costs a picture now and then.", lossy: true},
 	"stray-frames":   {does: "Plays: leaves them out."},
 	"marker-on-sps":  {does: "Plays: sets the marker at the end of the picture only."},
 	"marker-on-sei":  {does: "Plays: sets the marker at the end of the picture only."},
