@@ -137,6 +137,10 @@ func (s *Session) patchRestart(ctx context.Context, local string) (fragment, err
 				})
 			}
 			return fragment{}, fmt.Errorf("%w: %w", errNoRestart, s.patchError(res))
+		case res.status >= 500:
+			// LiveKit says so of a session that it has lost. A new one is quicker
+			// than finding out.
+			return fragment{}, fmt.Errorf("%w: %w", errNoRestart, s.patchError(res))
 		}
 		return fragment{}, s.patchError(res)
 	}

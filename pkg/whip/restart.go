@@ -52,7 +52,6 @@ func (s *Session) recover(why string) error {
 }
 
 // restartICE restarts ICE until there is a path, the server refuses, or ctx ends.
-// Each attempt gathers anew: the network may only just be coming back.
 func (s *Session) restartICE(ctx context.Context) error {
 	// Connections from before may be bound to an address that is gone.
 	s.client.http.CloseIdleConnections()
@@ -79,25 +78,13 @@ func slowly(err error) bool {
 	return errors.As(err, &e) && e.Slow()
 }
 
-// offerRestart makes one attempt.
+// offerRestart makes one attempt. An offer that the server has not answered is
+// made again as it was: the WebRTC library takes no new one before that.
 func (s *Session) offerRestart(ctx context.Context) error {
-	offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true, OfferAnswerOptions: webrtc.OfferAnswerOptions{
-		ICETricklingSupported: s.trickles,
-	}})
-	if err != nil {
-		return err
-	}
-	complete := webrtc.GatheringCompletePromise(s.pc)
-	if err := s.pc.SetLocalDescription(offer); err != nil {
-		return err
-	}
-	timeout := time.NewTimer(s.client.cfg.Timeouts.Gather)
-	defer timeout.Stop()
-	select {
-	case <-complete:
-	case <-timeout.C:
-	case <-ctx.Done():
-		return ctx.Err()
+	if s.pc.SignalingState() != webrtc.SignalingStateHaveLocalOffer {
+		if err := s.gatherRestart(ctx); err != nil {
+			return err
+		}
 	}
 	local := s.pc.LocalDescription().SDP
 	if len(candidates(local)) == 0 {
@@ -118,6 +105,29 @@ func (s *Session) offerRestart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pairTimeout)
 	defer cancel()
 	return s.awaitPair(ctx)
+}
+
+// gatherRestart makes the offer and waits for its candidates.
+func (s *Session) gatherRestart(ctx context.Context) error {
+	offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true, OfferAnswerOptions: webrtc.OfferAnswerOptions{
+		ICETricklingSupported: s.trickles,
+	}})
+	if err != nil {
+		return err
+	}
+	complete := webrtc.GatheringCompletePromise(s.pc)
+	if err := s.pc.SetLocalDescription(offer); err != nil {
+		return err
+	}
+	timeout := time.NewTimer(s.client.cfg.Timeouts.Gather)
+	defer timeout.Stop()
+	select {
+	case <-complete:
+	case <-timeout.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // awaitPair waits until ICE has chosen a path.

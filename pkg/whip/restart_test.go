@@ -219,3 +219,25 @@ func TestCloseDuringRestart(t *testing.T) {
 		t.Errorf("%d DELETE requests", n)
 	}
 }
+
+// A request that gets no reply is made again: the network may only just be coming
+// back.
+func TestRestartAfterNoReply(t *testing.T) {
+	server := whiptest.NewServer(t, whiptest.Config{RestartOpensPath: true, Patch: whiptest.Patch{Restart: true},
+		Script: func(r whiptest.Request) *whiptest.Reply {
+			if r.Method == "PATCH" && r.N < 2 {
+				return &whiptest.Reply{Reset: true}
+			}
+			return nil
+		}})
+	s := publish(t, server, Config{Timeouts: Timeouts{Disconnect: time.Second}}, videoTrack)
+	peer := server.WaitSession(t)
+	pump(t, s, 0, 100)
+	peer.WaitPackets(t, Video, 5)
+	peer.Blackhole(true, true)
+	eventually(t, "a third PATCH", func() bool { return len(server.Requests("PATCH")) >= 3 })
+	peer.WaitPackets(t, Video, peer.Track(Video).Packets+20)
+	if s.Err() != nil || len(server.Requests("POST")) != 1 {
+		t.Errorf("%v, %d POST", s.Err(), len(server.Requests("POST")))
+	}
+}
