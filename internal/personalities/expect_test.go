@@ -29,7 +29,7 @@ type expectation struct {
 	check   func(o outcome) error
 }
 
-// atLeast asks for a number of key frames.
+// keyFrames asks for a number of key frames.
 func keyFrames(n int) func(outcome) error {
 	return func(o outcome) error {
 		if o.KeyFrames < n {
