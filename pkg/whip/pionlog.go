@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
 
 	"github.com/pion/logging"
 )
@@ -17,11 +18,15 @@ func (p pionLogs) NewLogger(scope string) logging.LeveledLogger {
 	return pionLogger{p.log.With("scope", scope)}
 }
 
+// icePassword finds what the library prints of a session's ICE credentials: who
+// knows them can take the media's path over.
+var icePassword = regexp.MustCompile(`(?i)((?:pwd|password|credential)"?\s*[:=]\s*)("[^"]*"|\S+)`)
+
 type pionLogger struct{ log *slog.Logger }
 
 func (l pionLogger) put(text func() string) {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("webrtc: " + text())
+		l.log.Debug("webrtc: " + icePassword.ReplaceAllString(text(), "$1***"))
 	}
 }
 
