@@ -8,7 +8,9 @@ import (
 const blank = "xxx"
 
 var (
-	userInfoRe = regexp.MustCompile(`(?i)((?:rtsps?|rtsp\+(?:https?|wss?))://)[^/?#\s]*@`)
+	// A password may hold spaces. Rather too much is blanked, up to the last "@" of
+	// a text that merely begins with a URL, than a part of it left.
+	userInfoRe = regexp.MustCompile(`(?i)((?:rtsps?|rtsp\+(?:https?|wss?))://)[^/?#\r\n]*@`)
 	// Some recorders want the password in the path or query:
 	// "/user=admin_password=x_channel=1", "?loginuse=admin&loginpas=x".
 	secretKeyRe = regexp.MustCompile(`(?i)(pass|passwd|password|pwd|psw|loginpas|token|secret|auth|key|sig|signature|session|sid|credentials?)=`)
