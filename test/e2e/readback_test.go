@@ -8,13 +8,17 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/pion/rtp"
+
+	"github.com/rtsp2whip/rtsp2whip/test/parts"
 )
 
 // digest stands for one NAL unit.
@@ -68,16 +72,28 @@ func readBack(t testing.TB, address string) *tape {
 	if err != nil {
 		t.Fatal(err)
 	}
-	protocol := gortsplib.ProtocolTCP
-	client := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Protocol: &protocol}
-	if err := client.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	desc, _, err := client.Describe(u)
+	// MediaMTX has the path a moment after the WHIP session is connected: it
+	// gathers the tracks first.
+	var client *gortsplib.Client
+	var desc *description.Session
+	err = parts.Within(15*time.Second, func() error {
+		protocol := gortsplib.ProtocolTCP
+		c := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Protocol: &protocol}
+		if err := c.Start(); err != nil {
+			return err
+		}
+		d, _, err := c.Describe(u)
+		if err != nil {
+			c.Close()
+			return err
+		}
+		client, desc = c, d
+		return nil
+	})
 	if err != nil {
 		t.Fatalf("read back %s: %v", address, err)
 	}
+	t.Cleanup(client.Close)
 	var h *format.H264
 	media := desc.FindFormat(&h)
 	if media == nil {
