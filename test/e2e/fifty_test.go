@@ -34,7 +34,7 @@ func TestTenOfFiftyUnreachable(t *testing.T) {
 	mtx := parts.StartMediaMTX(t)
 	reasons := []func() string{
 		func() string { return fmt.Sprintf("rtsp://127.0.0.1:%d/stream1", parts.FreePort(t)) }, // refused
-		func() string { return "rtsp://198.51.100.1/stream1" },                                 // nobody there (RFC 5737)
+		func() string { return "rtsp://camera.invalid/stream1" },                               // a name that nobody has (RFC 6761)
 		func() string { return "rtsp://" + silence(t) + "/stream1" },                           // takes the connection, says nothing
 		func() string { return startCamera(t, camsim.Config{}).URL() + "/no-such-path" },
 		func() string { return startCamera(t, camsim.Config{Username: "u", Password: "p"}).URL() },
