@@ -22,6 +22,7 @@ type cli struct {
 	Publish publishCmd `cmd:"" help:"Publish one camera, without a file."`
 	Demo    demoCmd    `cmd:"" help:"Play simulated cameras in a browser, on this machine alone."`
 	Viewer  viewerCmd  `cmd:"" help:"Print a link with which a person can watch a site's room."`
+	Install installCmd `cmd:"" help:"Set up the systemd service: user, unit, and a file to start from."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -73,7 +73,11 @@ func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger) e
 			}
 		})
 	}
+	var supervised sync.WaitGroup
+	supervised.Go(func() { (&supervisor{cameras: s.Cameras, log: log}).run(ctx) })
 	s.Run(ctx)
+	cancel()
+	supervised.Wait()
 	return adminErr
 }
 
