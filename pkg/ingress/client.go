@@ -130,7 +130,12 @@ func throughClient(base string, hc *http.Client) twirp.ClientOption {
 				return ing.DeleteIngress(ctx, r)
 			case *livekit.ListParticipantsRequest:
 				return rooms.ListParticipants(ctx, r)
-			case *livekit.RoomParticipantIdentity:
+			case *livekit.UpdateParticipantRequest:
+				return rooms.UpdateParticipant(ctx, r)
+			case *livekit.RoomParticipantIdentity: // of two methods
+				if method, _ := twirp.MethodName(ctx); method == "RemoveParticipant" {
+					return rooms.RemoveParticipant(ctx, r)
+				}
 				return rooms.GetParticipant(ctx, r)
 			}
 			return next(ctx, req)

@@ -77,6 +77,26 @@ func (c *Client) Participant(ctx context.Context, room, identity string) (Partic
 	return participantOf(p), nil
 }
 
+// RemoveParticipant sends a member out of its room. One that is not there is no
+// error. A publisher that tries again by itself comes back.
+func (c *Client) RemoveParticipant(ctx context.Context, room, identity string) error {
+	_, err := call(ctx, c, "RemoveParticipant", true, c.rooms.RemoveParticipant,
+		&livekit.RoomParticipantIdentity{Room: room, Identity: identity})
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// SetAttributes gives a member of a room these attributes and leaves its others
+// as they are. The error is ErrNotFound while it is not there: a terminating
+// Ingress lets a camera join some time after it has answered its POST.
+func (c *Client) SetAttributes(ctx context.Context, room, identity string, attributes map[string]string) error {
+	_, err := call(ctx, c, "UpdateParticipant", true, c.rooms.UpdateParticipant,
+		&livekit.UpdateParticipantRequest{Room: room, Identity: identity, Attributes: attributes})
+	return err
+}
+
 func participantOf(p *livekit.ParticipantInfo) Participant {
 	out := Participant{
 		Identity: p.GetIdentity(), SID: p.GetSid(), DisplayName: p.GetName(),

@@ -45,6 +45,33 @@ func TestParticipants(t *testing.T) {
 	}
 }
 
+func TestParticipantIsChanged(t *testing.T) {
+	for name, opts := range map[string][]func(*Config){"sdk": nil, "own http client": {ownHTTP}} {
+		t.Run(name, func(t *testing.T) {
+			s, c, _ := fake(t, opts...)
+			if err := c.SetAttributes(t.Context(), "site", "cam-gate", map[string]string{"a": "1"}); !errors.Is(err, ErrNotFound) {
+				t.Errorf("attributes of nobody: %v", err)
+			}
+			s.Join("site", &livekit.ParticipantInfo{Identity: "cam-gate", Attributes: map[string]string{"ingress.resourceID": "WH_1"}})
+			if err := c.SetAttributes(t.Context(), "site", "cam-gate", map[string]string{"floor": "2"}); err != nil {
+				t.Error(err)
+			}
+			p, err := c.Participant(t.Context(), "site", "cam-gate")
+			if err != nil || len(p.Attributes) != 2 || p.Attributes["floor"] != "2" || p.Attributes["ingress.resourceID"] != "WH_1" {
+				t.Errorf("%+v, %v", p, err)
+			}
+			for range 2 { // the second time nobody is there any more
+				if err := c.RemoveParticipant(t.Context(), "site", "cam-gate"); err != nil {
+					t.Error(err)
+				}
+			}
+			if list, err := c.Participants(t.Context(), "site"); err != nil || len(list) != 0 {
+				t.Errorf("%v, %v", list, err)
+			}
+		})
+	}
+}
+
 func TestLocks(t *testing.T) {
 	var l locks
 	release, err := l.acquire(t.Context(), "a")

@@ -151,7 +151,11 @@ func (a roomAPI) ListParticipants(ctx context.Context, r *livekit.ListParticipan
 	if !ok {
 		return nil, twirp.NewError(twirp.NotFound, "requested room does not exist")
 	}
-	return &livekit.ListParticipantsResponse{Participants: list}, nil
+	resp := &livekit.ListParticipantsResponse{}
+	for _, p := range list {
+		resp.Participants = append(resp.Participants, proto.Clone(p).(*livekit.ParticipantInfo))
+	}
+	return resp, nil
 }
 
 func (a roomAPI) GetParticipant(ctx context.Context, r *livekit.RoomParticipantIdentity) (*livekit.ParticipantInfo, error) {
@@ -160,10 +164,54 @@ func (a roomAPI) GetParticipant(ctx context.Context, r *livekit.RoomParticipantI
 	}
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
-	for _, p := range a.s.rooms[r.Room] {
-		if p.Identity == r.Identity {
-			return p, nil
+	if p := a.s.participant(r.Room, r.Identity); p != nil {
+		return proto.Clone(p).(*livekit.ParticipantInfo), nil
+	}
+	return nil, errNobody()
+}
+
+// participant returns nil if there is none. The lock is held.
+func (s *Server) participant(room, identity string) *livekit.ParticipantInfo {
+	for _, p := range s.rooms[room] {
+		if p.Identity == identity {
+			return p
 		}
 	}
-	return nil, twirp.NewError(twirp.NotFound, "participant does not exist")
+	return nil
+}
+
+func errNobody() error { return twirp.NewError(twirp.NotFound, "participant does not exist") }
+
+func (a roomAPI) RemoveParticipant(ctx context.Context, r *livekit.RoomParticipantIdentity) (*livekit.RemoveParticipantResponse, error) {
+	if err := a.enter(ctx, r.Room); err != nil {
+		return nil, err
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	if a.s.participant(r.Room, r.Identity) == nil {
+		return nil, errNobody()
+	}
+	a.s.rooms[r.Room] = slices.DeleteFunc(a.s.rooms[r.Room], func(p *livekit.ParticipantInfo) bool {
+		return p.Identity == r.Identity
+	})
+	return &livekit.RemoveParticipantResponse{}, nil
+}
+
+// UpdateParticipant sets attributes only; an empty value takes one away.
+func (a roomAPI) UpdateParticipant(ctx context.Context, r *livekit.UpdateParticipantRequest) (*livekit.ParticipantInfo, error) {
+	if err := a.enter(ctx, r.Room); err != nil {
+		return nil, err
+	}
+	a.s.mu.Lock()
+	defer a.s.mu.Unlock()
+	p := a.s.participant(r.Room, r.Identity)
+	if p == nil {
+		return nil, errNobody()
+	}
+	if p.Attributes == nil {
+		p.Attributes = map[string]string{}
+	}
+	maps.Copy(p.Attributes, r.Attributes)
+	maps.DeleteFunc(p.Attributes, func(_, v string) bool { return v == "" })
+	return proto.Clone(p).(*livekit.ParticipantInfo), nil
 }
