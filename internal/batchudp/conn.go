@@ -37,6 +37,7 @@ type Stats struct {
 // ICE agent avoids allocating addresses. All methods may be called at once.
 type Conn struct {
 	udp *net.UDPConn
+	in  *receiver
 	// send sends datagrams of this size, 0 for one of any; a field for the tests.
 	send func(b []byte, size int, to netip.AddrPort) error
 
@@ -62,7 +63,7 @@ var _ net.PacketConn = (*Conn)(nil)
 // New takes over a socket.
 func New(udp *net.UDPConn) *Conn {
 	s, segments := newSender(udp)
-	c := &Conn{udp: udp, send: s.send}
+	c := &Conn{udp: udp, in: newReceiver(udp), send: s.send}
 	c.gathers.Store(segments)
 	c.timer = time.AfterFunc(time.Hour, c.expire)
 	c.timer.Stop()
@@ -244,11 +245,17 @@ func isRTP(b []byte) bool {
 
 // ReadFromAddrPort receives one datagram.
 func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.udp.ReadFromUDPAddrPort(b)
+	return c.in.receive(b)
 }
 
 // ReadFrom implements net.PacketConn.
-func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) { return c.udp.ReadFrom(b) }
+func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(b)
+	if err != nil {
+		return 0, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
+}
 
 // LocalAddr implements net.PacketConn.
 func (c *Conn) LocalAddr() net.Addr { return c.udp.LocalAddr() }

@@ -22,3 +22,12 @@ func (s *sender) send(b []byte, size int, to netip.AddrPort) error {
 }
 
 func unsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+
+// receiver reads as the net package does.
+type receiver struct{ udp *net.UDPConn }
+
+func newReceiver(udp *net.UDPConn) *receiver { return &receiver{udp} }
+
+func (r *receiver) receive(b []byte) (int, netip.AddrPort, error) {
+	return r.udp.ReadFromUDPAddrPort(b)
+}

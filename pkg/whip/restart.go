@@ -16,8 +16,11 @@ const (
 	restartPause = 500 * time.Millisecond
 	// pairTimeout is how long one restart may take to find a path.
 	pairTimeout = 4 * time.Second
-	// addressInterval is between two looks at this machine's addresses.
-	addressInterval = 2 * time.Second
+	// addressTicks is between two looks at this machine's addresses, in intervals of
+	// sender reports: both wake up together.
+	addressTicks = 2
+	// addressAge is how old what the system says of them may be.
+	addressAge = time.Second
 )
 
 // recover brings media back over a new path in the same WHIP session (RFC 9725
@@ -159,7 +162,7 @@ func (s *Session) addressGone() bool {
 	if !ok {
 		return false
 	}
-	have := network{interfaces: s.client.cfg.Interfaces, loopback: s.client.cfg.Loopback}.addresses()
+	have := network{interfaces: s.client.cfg.Interfaces, loopback: s.client.cfg.Loopback}.addresses(addressAge)
 	if f := s.client.cfg.addresses; f != nil {
 		have = f(have)
 	}

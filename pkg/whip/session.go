@@ -139,8 +139,7 @@ func (s *Session) Close(ctx context.Context) error {
 func (s *Session) run() {
 	ticker := time.NewTicker(reportInterval)
 	defer ticker.Stop()
-	addresses := time.NewTicker(addressInterval)
-	defer addresses.Stop()
+	ticks := 0
 	for {
 		select {
 		case <-s.stop:
@@ -153,12 +152,12 @@ func (s *Session) run() {
 			if s.pc.ICEConnectionState() == webrtc.ICEConnectionStateDisconnected {
 				s.newPath("silence")
 			}
-		case <-addresses.C:
-			if s.mayRestart() && s.addressGone() {
-				s.newPath("address gone")
-			}
 		case <-ticker.C:
 			s.sendReports()
+			ticks++
+			if ticks%addressTicks == 0 && s.mayRestart() && s.addressGone() {
+				s.newPath("address gone")
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
@@ -46,7 +47,7 @@ func (m *sessionMux) GetListenAddresses() []net.Addr {
 	if !ok {
 		return nil
 	}
-	return udpAddrs(m.network.addresses(), local.Port)
+	return udpAddrs(m.network.addresses(0), local.Port)
 }
 
 func udpAddrs(ips []netip.Addr, port int) []net.Addr {
@@ -70,7 +71,7 @@ func (s sockets) flush() {
 // openMux opens the socket or sockets of a session. Closing the mux closes them.
 func openMux(cfg Config, class int, logger logging.LeveledLogger) (ice.UDPMux, sockets, error) {
 	rules := network{interfaces: cfg.Interfaces, loopback: cfg.Loopback}
-	ips := rules.addresses()
+	ips := rules.addresses(0)
 	if len(ips) == 0 {
 		return nil, nil, errors.New("this machine has no network address to send from")
 	}
@@ -129,29 +130,13 @@ func listenUDP(ip *netip.Addr, ports [2]uint16) (*net.UDPConn, error) {
 }
 
 // addresses returns those that host candidates are made of (RFC 8445 section
-// 5.1.1.1): no loopback unless wanted, no link-local IPv6.
-func (n network) addresses() []netip.Addr {
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return nil
-	}
+// 5.1.1.1): no loopback unless wanted, no link-local IPv6. What the system said no
+// longer ago than maxAge will do.
+func (n network) addresses(maxAge time.Duration) []netip.Addr {
 	var out []netip.Addr
-	for _, i := range interfaces {
-		if i.Flags&net.FlagUp == 0 {
-			continue
-		}
-		if len(n.interfaces) > 0 && !slices.Contains(n.interfaces, i.Name) {
-			continue
-		}
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue
-		}
-		for _, a := range addrs {
-			prefix, err := netip.ParsePrefix(a.String())
-			if err == nil && n.usable(prefix.Addr().Unmap()) {
-				out = append(out, prefix.Addr().Unmap())
-			}
+	for _, a := range thisMachine.addresses(maxAge) {
+		if (len(n.interfaces) == 0 || slices.Contains(n.interfaces, a.name)) && n.usable(a.ip) {
+			out = append(out, a.ip)
 		}
 	}
 	return out
