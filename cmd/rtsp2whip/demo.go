@@ -155,7 +155,7 @@ func demoSite(cameras []demoCamera, address string, token secret.Secret, log *sl
 	cfg.Admin.Listen = ""
 	for _, c := range cameras {
 		cam := site.DefaultCamera()
-		cam.Name, cam.URL = c.name, c.url
+		cam.Name, cam.URL, cam.SubURL = c.name, c.url, c.sub
 		cam.Username, cam.Password, cam.TLS.SHA256 = c.username, c.password, c.fingerprint
 		if c.transport != "" {
 			cam.Transport = c.transport

@@ -15,6 +15,7 @@ import (
 type demoCamera struct {
 	name string
 	url  string
+	sub  string // the URL of its smaller stream, "" for none
 	what string // for the person who looks on
 
 	username    string
@@ -81,7 +82,7 @@ func (c *demoCmd) odd() (cameras []demoCamera, stop func(), err error) {
 		return nil, nil, err
 	}
 	d := demoCamera{
-		name: p.Name, url: cam.URL(), what: p.What,
+		name: p.Name, url: cam.URL(), sub: cam.SubURL(), what: p.What,
 		fingerprint: cam.Fingerprint(), transport: site.Transport(p.Transport),
 	}
 	user, password := cam.Credentials()

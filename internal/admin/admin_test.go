@@ -29,7 +29,7 @@ func twoCameras() []publisher.Status {
 			KeyFrameInterval: 2 * time.Second, LastFrame: now, CameraSessions: 1, TargetSessions: 1, Tried: true, EverLive: true,
 		},
 		{
-			Name: "yard<script>", State: publisher.Reconnecting, Since: now.Add(-5 * time.Second), Tried: true,
+			Name: "yard<script>", Stream: publisher.Sub, StreamNote: "the smaller stream (sub_url) plays: the main one is H265", StreamChanges: 1, State: publisher.Reconnecting, Since: now.Add(-5 * time.Second), Tried: true,
 			Reason: "DESCRIBE: 401 Unauthorized", Hint: "check user name and password", CameraFailures: 2,
 			AudioNote: "audio left out: AAC", Notes: []string{"a second video track is not used"},
 		},
@@ -62,11 +62,14 @@ func TestCamerasJSON(t *testing.T) {
 	if g.Name != "gate" || g.State != "live" || g.RTT != 0.023 || g.KeyFrameInterval != 2 || g.SessionAge < 79 || g.LastFrame == nil {
 		t.Errorf("gate: %+v", g)
 	}
+	if got[1].Stream != publisher.Sub || got[1].StreamNote == "" || got[1].StreamChanges != 1 {
+		t.Errorf("yard's stream: %+v", got[1])
+	}
 	if got[1].Hint == "" || got[1].LastFrame != nil || got[1].SessionAge != 0 {
 		t.Errorf("yard: %+v", got[1])
 	}
 	// The names that tools rely on.
-	for _, key := range []string{"name", "state", "since", "reason", "codec", "width", "height", "fps", "bitrate", "target",
+	for _, key := range []string{"name", "state", "since", "reason", "stream", "codec", "width", "height", "fps", "bitrate", "target",
 		"session_age", "packets", "bytes", "lost", "nacked", "plis", "rtt", "key_frame_interval"} {
 		if !strings.Contains(body, `"`+key+`"`) {
 			t.Errorf("no %q in the answer", key)
@@ -90,7 +93,7 @@ func TestPage(t *testing.T) {
 		t.Fatalf("status %d", code)
 	}
 	for _, want := range []string{"1 of 2 cameras live", "gate", "1280×720 H264, PCMA", "25 fps, 4.20 Mb/s", "1 min 30 s",
-		"DESCRIBE: 401 Unauthorized", "check user name and password", "yard&lt;script&gt;", "a second video track", "v1.2.3"} {
+		"DESCRIBE: 401 Unauthorized", "check user name and password", "yard&lt;script&gt;", "a second video track", "the smaller stream (sub_url) plays", "v1.2.3"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("page lacks %q", want)
 		}
@@ -116,6 +119,9 @@ func TestMetrics(t *testing.T) {
 		`rtsp2whip_camera_state{camera="gate",state="stalled"} 0`,
 		`rtsp2whip_camera_sent_packets_total{camera="gate"} 1234`,
 		`rtsp2whip_camera_rtt_seconds{camera="gate"} 0.023`,
+		`rtsp2whip_camera_sub_stream{camera="gate"} 0`,
+		`rtsp2whip_camera_sub_stream{camera="yard<script>"} 1`,
+		`rtsp2whip_camera_stream_changes_total{camera="yard<script>"} 1`,
 		`rtsp2whip_camera_camera_failures_total{camera="yard<script>"} 2`,
 		`rtsp2whip_camera_last_frame_timestamp_seconds{camera="yard<script>"} 0`,
 	} {

@@ -15,6 +15,9 @@ type Camera struct {
 	Hint   string          `json:"hint,omitempty"`
 	Target string          `json:"target"`
 
+	Stream     publisher.Stream `json:"stream"` // "main" or "sub"
+	StreamNote string           `json:"stream_note,omitempty"`
+
 	Codec          string   `json:"codec"`
 	ProfileLevelID string   `json:"profile_level_id"`
 	Width          int      `json:"width"`
@@ -42,11 +45,13 @@ type Camera struct {
 	TargetSessions   uint64     `json:"target_sessions"`
 	CameraFailures   uint64     `json:"camera_failures"`
 	TargetFailures   uint64     `json:"target_failures"`
+	StreamChanges    uint64     `json:"stream_changes"`
 }
 
 func cameraOf(s publisher.Status, now time.Time) Camera {
 	c := Camera{
 		Name: s.Name, State: s.State, Since: s.Since, Reason: s.Reason, Hint: s.Hint, Target: s.Target,
+		Stream: s.Stream, StreamNote: s.StreamNote, StreamChanges: s.StreamChanges,
 		Codec: s.Codec, ProfileLevelID: s.ProfileLevelID, Width: s.Width, Height: s.Height,
 		FPS: s.FPS, Bitrate: s.Bitrate, Audio: s.Audio, AudioNote: s.AudioNote, Notes: s.Notes,
 		Path: s.Path, Packets: s.Packets, Bytes: s.Bytes, Lost: s.Lost, Damaged: s.Damaged,

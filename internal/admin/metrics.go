@@ -70,6 +70,9 @@ var metrics = []metric{
 	counter("key_frames_total", "Key frames seen from the camera.", func(s publisher.Status) uint64 { return s.KeyFrames }),
 	counter("camera_sessions_total", "RTSP sessions that played.", func(s publisher.Status) uint64 { return s.CameraSessions }),
 	counter("camera_failures_total", "RTSP sessions that failed or were lost.", func(s publisher.Status) uint64 { return s.CameraFailures }),
+	gauge("sub_stream", "1 while the camera's smaller stream (sub_url) plays in place of the main one, 0 otherwise.",
+		func(s publisher.Status) float64 { return oneIf(s.Stream == publisher.Sub) }),
+	counter("stream_changes_total", "Changes between the camera's main and its smaller stream.", func(s publisher.Status) uint64 { return s.StreamChanges }),
 	counter("target_sessions_total", "WHIP sessions that connected.", func(s publisher.Status) uint64 { return s.TargetSessions }),
 	counter("target_failures_total", "WHIP sessions that failed or were lost.", func(s publisher.Status) uint64 { return s.TargetFailures }),
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,9 +64,11 @@ func rowOf(s publisher.Status, now time.Time) row {
 		Name: s.Name, State: string(s.State), Since: span(now.Sub(s.Since)),
 		Reason: s.Reason, Hint: s.Hint, Target: s.Target, Class: class(s.State),
 	}
-	notes := s.Notes
-	if s.AudioNote != "" {
-		notes = append(notes[:len(notes):len(notes)], s.AudioNote)
+	notes := slices.Clone(s.Notes)
+	for _, n := range []string{s.AudioNote, s.StreamNote} {
+		if n != "" {
+			notes = append(notes, n)
+		}
 	}
 	r.Notes = strings.Join(notes, "; ")
 	if s.Width > 0 {

@@ -14,12 +14,15 @@ func (p *Publisher) runCamera(ctx context.Context) {
 	pace := newBackoff()
 	for ctx.Err() == nil {
 		p.update(func() { p.camera.phase = phaseWorking })
-		stable, err := p.cameraSession(ctx)
+		flowed, err := p.cameraSession(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if stable {
+		if flowed >= stableAfter {
 			pace.reset()
+		}
+		if p.otherStream(err, flowed > 0) {
+			continue
 		}
 		wait := p.cameraFailed(err, pace)
 		if !sleep(ctx, wait) {
@@ -44,13 +47,13 @@ func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
 	return wait
 }
 
-// cameraSession is one RTSP session from opening to its end. It returns
-// whether media flowed long enough to count as stable, and why it ended.
-func (p *Publisher) cameraSession(ctx context.Context) (stable bool, err error) {
+// cameraSession is one RTSP session from opening to its end. It returns how long
+// its media flowed, and why it ended.
+func (p *Publisher) cameraSession(ctx context.Context) (flowed time.Duration, err error) {
 	defer guard(&err)
-	src, err := p.cfg.Source.Open(ctx)
+	src, err := p.chosen().Open(ctx)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	broken := make(chan error, 1) // a fault of our own on the packet path
 	defer func() {
@@ -64,14 +67,14 @@ func (p *Publisher) cameraSession(ctx context.Context) (stable bool, err error) 
 
 	feeds, err := p.choose(src)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	tracks := make([]Track, len(feeds))
 	for i, f := range feeds {
 		tracks[i] = f.track
 	}
 	if err := src.Play(ctx, tracks, handler(feeds, broken)); err != nil {
-		return false, err
+		return 0, err
 	}
 	p.update(func() {
 		p.camera.phase = phaseProbing
@@ -80,13 +83,15 @@ func (p *Publisher) cameraSession(ctx context.Context) (stable bool, err error) 
 	})
 	flowing, err := p.probe(ctx, src, feeds, broken)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	p.cameraUp(flowing)
 	up := time.Now()
 	select {
 	case <-ctx.Done():
 		err = ctx.Err()
+	case <-p.swap:
+		err = errOtherStream
 	case err = <-broken:
 	case <-src.Done():
 		err = src.Err()
@@ -94,7 +99,7 @@ func (p *Publisher) cameraSession(ctx context.Context) (stable bool, err error) 
 	if err == nil {
 		err = errCameraClosed
 	}
-	return time.Since(up) >= stableAfter, err
+	return max(time.Since(up), 1), err
 }
 
 var errCameraClosed = &hinted{text: "the camera ended the session"}
@@ -102,6 +107,7 @@ var errCameraClosed = &hinted{text: "the camera ended the session"}
 func (p *Publisher) cameraUp(flowing []*feed) {
 	p.update(func() {
 		p.camera = side{phase: phaseUp}
+		p.streams.flows(time.Now())
 		p.feeds = flowing
 		p.away = time.Time{}
 		p.status.Audio = ""
@@ -171,7 +177,7 @@ func (p *Publisher) choose(src SourceSession) ([]*feed, error) {
 	}
 	if len(feeds) == 0 || feeds[0].video == nil {
 		return nil, &hinted{text: "the camera offers no " + dotted(p.cfg.Codec) + " video",
-			hint: "set its video codec to " + dotted(p.cfg.Codec), slow: true}
+			hint: "set its video codec to " + dotted(p.cfg.Codec), slow: true, unfit: true}
 	}
 	p.setNotes(notes, audioNote)
 	return feeds, nil
@@ -276,6 +282,16 @@ func dotted(codec string) string {
 func isBarred(err error) bool {
 	var h *hinted
 	return errors.As(err, &h) && h.barred
+}
+
+// isUnfit tells that what the camera sends, or would send, cannot be shown.
+func isUnfit(err error) bool {
+	var h *hinted
+	if errors.As(err, &h) && (h.barred || h.unfit) {
+		return true
+	}
+	var u interface{ Unfit() bool }
+	return asError(err, &u) && u.Unfit()
 }
 
 // isStall tells silence of a connected camera from a lost one.

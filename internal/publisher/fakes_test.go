@@ -179,6 +179,7 @@ type fakeTarget struct {
 	tries    atomic.Int32
 
 	closeTakes time.Duration
+	lost       func() float64 // the share of the packets that the far end misses
 }
 
 func (t *fakeTarget) String() string { return "a target" }
@@ -192,7 +193,7 @@ func (t *fakeTarget) Publish(ctx context.Context, offers []Offer, onKeyFrame fun
 	if t.err != nil {
 		return nil, t.err
 	}
-	s := &fakeSession{offers: offers, done: make(chan struct{}), onKeyFrame: onKeyFrame, began: time.Now(), closeTakes: t.closeTakes}
+	s := &fakeSession{offers: offers, done: make(chan struct{}), onKeyFrame: onKeyFrame, began: time.Now(), closeTakes: t.closeTakes, missed: t.lost}
 	t.offers = append(t.offers, offers)
 	t.sessions = append(t.sessions, s)
 	return s, nil
@@ -226,6 +227,7 @@ type fakeSession struct {
 	closed     atomic.Int32
 	closeTakes time.Duration
 	flushes    atomic.Int32
+	missed     func() float64 // nil: nothing is
 
 	mu   sync.Mutex
 	sent map[int][]sentPacket
@@ -236,7 +238,16 @@ func (s *fakeSession) Done() <-chan struct{} { return s.done }
 func (s *fakeSession) Err() error            { return s.err }
 
 func (s *fakeSession) Stats() TargetStats {
-	return TargetStats{Nacked: 2, KeyFramesWant: 1, Path: "udp"}
+	st := TargetStats{Nacked: 2, KeyFramesWant: 1, Path: "udp"}
+	s.mu.Lock()
+	for _, sent := range s.sent {
+		st.Sent += uint64(len(sent))
+	}
+	s.mu.Unlock()
+	if s.missed != nil {
+		st.FractionLost, st.Reported = s.missed(), time.Now()
+	}
+	return st
 }
 
 func (s *fakeSession) WriteRTP(track int, h *rtp.Header, payload []byte) error {

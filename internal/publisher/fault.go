@@ -36,6 +36,7 @@ type hinted struct {
 	text, hint string
 	slow       bool
 	barred     bool // what the camera sends must not be shown
+	unfit      bool // what the camera offers cannot be shown
 }
 
 func (e *hinted) Error() string { return e.text }

@@ -123,7 +123,10 @@ type TargetSession interface {
 type TargetStats struct {
 	Nacked        uint64        // packets asked for again
 	KeyFramesWant uint64        // PLI and FIR received
+	Sent          uint64        // packets, without those sent again
 	FractionLost  float64       // 0..1, newest receiver report of the video track
+	Reported      time.Time     // when that came; zero: none has
+	PathLost      float64       // 0..1, in the last second; 0 where the far end tells only by reports
 	RTT           time.Duration // 0 while unknown
 	Path          string        // the ICE pair in use, for people
 }

@@ -47,6 +47,10 @@ const (
 type Config struct {
 	Name   string // unique within the site; in every log line
 	Source Source
+	// Sub is the camera's second, smaller stream, nil if there is none. It plays when the
+	// way to the target is too narrow for Source, or Source cannot be shown. The two are
+	// never open at the same time.
+	Sub    Source
 	Target Target
 	Audio  bool          // false: leave all audio out
 	Hold   time.Duration // keep the session while the camera is away; 0 means DefaultHold
@@ -78,12 +82,14 @@ type Publisher struct {
 	session TargetSession
 	status  Status // the parts that change rarely, and the sampled ones
 	sample  sample
+	streams streams
 	logged  repeats
 
 	sent      counters
 	closing   sync.WaitGroup          // lost sessions that are being ended
 	flusher   atomic.Pointer[flusher] // nil: no session connected
 	keyFrames chan struct{}           // capacity 1: somebody wants a key frame
+	swap      chan struct{}           // capacity 1: the camera's other stream is to play
 }
 
 // New checks the configuration; it does no I/O.
@@ -116,11 +122,15 @@ func New(cfg Config) (*Publisher, error) {
 		state:     Idle,
 		since:     time.Now(),
 		keyFrames: make(chan struct{}, 1),
+		swap:      make(chan struct{}, 1),
+		streams:   streams{playing: Main},
 	}
 	p.status.Name = cfg.Name
 	p.status.Target = cfg.Target.String()
-	if s, ok := cfg.Source.(Pausing); ok {
-		s.OnPause(p.flush)
+	for _, source := range []Source{cfg.Source, cfg.Sub} {
+		if s, ok := source.(Pausing); ok {
+			s.OnPause(p.flush)
+		}
 	}
 	return p, nil
 }

@@ -26,6 +26,9 @@ type sample struct {
 	nacked, wants uint64 // of the sessions that have ended
 	fps, bitrate  float64
 	problem       string // the newest that the repacker told
+
+	session TargetSession // that of the stats below
+	stats   TargetStats   // a second ago
 }
 
 // ended adds an ended session's counters to the totals.
@@ -93,6 +96,7 @@ func (p *Publisher) takeSample(now time.Time) {
 	if v.NeedKeyFrame {
 		p.wantKeyFrame()
 	}
+	p.judgePath(now)
 }
 
 // Status is a snapshot of the camera, safe to take at any time.
@@ -102,6 +106,7 @@ func (p *Publisher) Status() Status {
 	s.State, s.Since = p.state, p.since
 	s.FPS, s.Bitrate = p.sample.fps, p.sample.bitrate
 	s.Nacked, s.PLIs = p.sample.nacked, p.sample.wants
+	s.Stream, s.StreamNote = p.streams.playing, p.streams.note()
 	session, video := p.session, p.video
 	if s.State == Live && s.Reason == "" {
 		s.Reason = p.sample.problem

@@ -34,6 +34,10 @@ type Status struct {
 
 	Target string // where it is published, without secrets
 
+	Stream        Stream // the one that plays, or is to play
+	StreamNote    string // why it is not the main one, "" if it is
+	StreamChanges uint64 // from one to the other
+
 	Codec          string
 	ProfileLevelID string
 	Width, Height  int     // pixels

@@ -19,6 +19,16 @@ type camera struct {
 	onPause func() // set, if at all, before the first Open
 }
 
+// newSub is newCamera for the camera's smaller stream, nil if there is none.
+// video_track is about the other one.
+func newSub(c Camera, userAgent string, log *slog.Logger) (publisher.Source, error) {
+	if c.SubURL == "" {
+		return nil, nil
+	}
+	c.URL, c.VideoTrack = c.SubURL, ""
+	return newCamera(c, userAgent, log)
+}
+
 // newCamera checks a camera's settings; it does no I/O.
 func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 	transport, err := rtspsrc.ParseTransport(string(c.Transport))
@@ -57,11 +67,22 @@ func (c *camera) OnPause(f func()) { c.onPause = f }
 
 func (c *camera) Open(ctx context.Context) (publisher.SourceSession, error) {
 	s, err := c.src.Open(ctx)
+	if errors.Is(err, rtspsrc.ErrCodec) {
+		return nil, unfitError{err}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &cameraSession{Session: s}, nil
 }
+
+// unfitError says in the publisher's terms that the camera's video cannot be shown.
+type unfitError struct{ error }
+
+func (e unfitError) Unwrap() error { return e.error }
+
+// Unfit is always true.
+func (unfitError) Unfit() bool { return true }
 
 // cameraSession turns the types of rtspsrc into those of publisher; what the
 // two have in common comes from the embedded session.

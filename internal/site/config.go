@@ -43,7 +43,8 @@ type LiveKit struct {
 // Camera is one camera and where it goes.
 type Camera struct {
 	Name         string        `yaml:"name"`
-	URL          string        `yaml:"url"` // rtsp or rtsps, without user info: that has moved to Username and Password
+	URL          string        `yaml:"url"`     // rtsp or rtsps, without user info: that has moved to Username and Password
+	SubURL       string        `yaml:"sub_url"` // of a smaller stream of the same camera, or ""; otherwise as URL
 	Username     string        `yaml:"username"`
 	Password     secret.Secret `yaml:"password" oneof:"password"`
 	PasswordFile string        `yaml:"password_file" oneof:"password"`

@@ -57,6 +57,9 @@ func (c *checker) source(at func(string) string, cam *Camera) {
 			c.userInfo(at, cam, u)
 		}
 	}
+	if sub := c.sub(at, cam); encrypted(sub) {
+		scheme = sub // tls is of use, even if to that one only
+	}
 	c.text(at("username"), cam.Username, 256)
 	c.secret(at("password"), &cam.Password, at("password_file"), cam.PasswordFile, cam.Enabled)
 	if cam.Username == "" && (!cam.Password.Empty() || cam.PasswordFile != "") {
@@ -64,6 +67,26 @@ func (c *checker) source(at func(string) string, cam *Camera) {
 	}
 	c.text(at("video_track"), cam.VideoTrack, 256)
 	c.tls(at, cam, scheme)
+}
+
+// sub checks the URL of the smaller stream, which goes by the camera's one account,
+// and returns its scheme.
+func (c *checker) sub(at func(string) string, cam *Camera) string {
+	if cam.SubURL == "" {
+		return ""
+	}
+	u := c.url(at("sub_url"), cam.SubURL, "RTSP", rtspSchemes(cam.SubURL)...)
+	switch {
+	case u == nil:
+		return ""
+	case u.User != nil:
+		c.fail(at("sub_url"), "%s: has a user name: leave it out, those of the camera are used", shownURL(cam.SubURL))
+	case cam.SubURL == cam.URL:
+		c.fail(at("sub_url"), "is the same as url: give the address of the camera's smaller stream, or none")
+	case tunnelled(u.Scheme) && (cam.Transport == TransportUDP || cam.Transport == TransportMulticast):
+		c.fail(at("transport"), "%s: cannot go through the tunnel of %s://", quoted(string(cam.Transport)), u.Scheme)
+	}
+	return u.Scheme
 }
 
 func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {

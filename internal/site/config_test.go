@@ -39,6 +39,7 @@ func TestFullFile(t *testing.T) {
 
 	gate := shared
 	gate.Name, gate.URL = "gate", "rtsp://10.0.0.11:554/user=admin_password=x?channel=1#a"
+	gate.SubURL = "rtsp://10.0.0.11:554/user=admin_password=x?channel=2#a"
 	gate.Password = secret.New("hunter2")
 	gate.Room, gate.Identity, gate.DisplayName, gate.Via = "site-42", "gate", "gate", ViaServer
 

@@ -89,6 +89,10 @@ func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, 
 	if err != nil {
 		return nil, err
 	}
+	sub, err := newSub(c, userAgent, clog)
+	if err != nil {
+		return nil, fmt.Errorf("sub_url: %w", err)
+	}
 	if c.Via == ViaWHIP {
 		warnPlain(clog, c.WHIP.URL)
 	}
@@ -97,7 +101,7 @@ func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, 
 		return nil, err
 	}
 	pc := publisher.Config{
-		Name: c.Name, Source: src, Target: dst,
+		Name: c.Name, Source: src, Sub: sub, Target: dst,
 		Codec: c.videoCodec(), Audio: c.Audio != AudioOff, Hold: c.Hold.Std(), DropBFrames: c.BFrames == BFramesDrop, Logger: log,
 	}
 	if c.SEI == SEIPass {

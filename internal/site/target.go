@@ -218,12 +218,13 @@ func (s *session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 
 func (s *session) Stats() publisher.TargetStats {
 	st := s.Session.Stats()
-	out := publisher.TargetStats{RTT: st.RTT, Path: st.Pair}
+	out := publisher.TargetStats{RTT: st.RTT, Path: st.Pair, PathLost: st.DeliveredLoss}
 	for i, t := range st.Tracks {
+		out.Sent += t.PacketsSent
 		out.Nacked += t.Nacked
 		out.KeyFramesWant += t.PLI + t.FIR
 		if i == 0 {
-			out.FractionLost = t.FractionLost
+			out.FractionLost, out.Reported = t.FractionLost, t.LastReceiverReport
 		}
 	}
 	return out
