@@ -43,6 +43,7 @@ type Faults struct {
 	TwoPPS        bool // two picture parameter sets in use; needs a Baseline clip
 	NoIDR         bool // no IDR picture
 	PadIDR        int  // IDR pictures of this many bytes; not with a Baseline clip
+	PadAll        int  // pictures of at least this many bytes; not with a Baseline clip
 	Jumbo         bool // packets of up to 60,000 bytes; only with Raw, over TCP
 
 	// The camera goes off once, so long after somebody has begun to play it, and
@@ -90,6 +91,7 @@ func (f Faults) shape(mtu int) reel.Shape {
 		TwoPPS:       f.TwoPPS,
 		NoIDR:        f.NoIDR,
 		PadIDR:       f.PadIDR,
+		PadAll:       f.PadAll,
 		Jumbo:        f.Jumbo,
 	}
 }

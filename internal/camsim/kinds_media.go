@@ -84,9 +84,9 @@ func offering() []Personality {
 		{Name: "all-sendonly", What: "marks every track as sendonly, as seen from itself",
 			Config: Config{Audio: "pcma", Faults: Faults{Raw: rawserver.Faults{AllSendOnly: true}}}},
 		{Name: "hevc", What: "sends H.265 and nothing else", Expect: "H265", Config: Config{Clip: "h265"}},
-		{Name: "hevc-main", What: "sends H.265, and H.264 on another path", Expect: "H265",
+		{Name: "hevc-main", What: "sends H.265, and H.264 on another path",
 			Config: Config{Clip: "h265", Faults: Faults{Raw: rawserver.Faults{SubClip: "360p-baseline"}}}},
-		{Name: "narrow-uplink", What: "does nothing wrong, but its 1080p stream is wider than the way to the server; a small one is on another path",
-			Config: Config{Clip: "1080p-high", Faults: Faults{Raw: rawserver.Faults{SubClip: "360p-baseline"}}}},
+		{Name: "narrow-uplink", What: "does nothing wrong, but its stream of 8 Mb/s has a way of 2 Mb/s to the server; a small one is on another path", Link: 2e6,
+			Config: Config{Clip: "1080p-high", Faults: Faults{PadAll: 40000, Raw: rawserver.Faults{SubClip: "360p-baseline"}}}},
 	}
 }

@@ -28,6 +28,10 @@ type Personality struct {
 	// or "" for whatever it prefers.
 	Transport string
 
+	// Link is what the way to the server carries, in bits a second, where that is
+	// what it is about; 0: anything.
+	Link int
+
 	Config Config // without address
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/internal/personalities"
 	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
 	"github.com/rtsp2whip/rtsp2whip/internal/site"
 )
@@ -56,6 +57,41 @@ func said(what string) func(outcome) error {
 	return func(o outcome) error {
 		if all := strings.Join(append(o.status.Notes, o.status.AudioNote), "\n"); !strings.Contains(all, what) {
 			return fmt.Errorf("%q is nowhere said, only %q", what, all)
+		}
+		return nil
+	}
+}
+
+// plays asks for the camera's smaller stream, for a reason.
+func plays(why string) func(outcome) error {
+	return func(o outcome) error {
+		if s := o.status; s.Stream != publisher.Sub || !strings.Contains(s.StreamNote, why) {
+			return fmt.Errorf("the %s stream plays: %s", s.Stream, s.StreamNote)
+		}
+		return nil
+	}
+}
+
+// settles is the check of a camera whose main stream is too wide: one change to the
+// small stream, whose pictures then arrive one after the other for a while.
+func settles() func(outcome) error {
+	const enough = 250
+	var begin personalities.Report
+	return func(o outcome) error {
+		if o.status.StreamChanges != 1 || !slices.Contains(o.Sizes, "640x360") {
+			return fmt.Errorf("%d changes of the stream; pictures of %v arrived", o.status.StreamChanges, o.Sizes)
+		}
+		if err := plays("did not carry")(o); err != nil {
+			return err
+		}
+		switch {
+		case begin.Pictures == 0 && o.status.State == publisher.Live && o.status.FPS > 20:
+			begin = o.Report
+			fallthrough
+		case begin.Pictures == 0 || o.Pictures < begin.Pictures+enough:
+			return errors.New("the small stream has not played for long")
+		case o.Skipped > begin.Skipped+enough/50:
+			return fmt.Errorf("%d of %d pictures of the small stream are missing", o.Skipped-begin.Skipped, o.Pictures-begin.Pictures)
 		}
 		return nil
 	}
@@ -175,5 +211,7 @@ var expectations = map[string]expectation{
 
 	"backchannel-first": {does: "Plays the larger video and the sound; never asks for the back channel.", audio: "PCMA", check: sizes("1280x720")},
 	"all-sendonly":      {does: "Plays both.", audio: "PCMA"},
-	"narrow-uplink":     {does: "Plays the stream that its URL names. Nothing changes to the small one by itself."},
+	"hevc-main":         {does: "Plays the other stream, `sub_url`, at once, and says so.", check: all(plays("H265"), stays)},
+	"narrow-uplink": {does: "Changes to the small stream, `sub_url`, within seconds, and stays with it; the other one is tried again after 5 minutes.",
+		burst: true, lossy: true, gaps: true, check: settles()},
 }

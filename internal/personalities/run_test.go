@@ -78,7 +78,7 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 	}
 	defer s.cam.Stop()
 	var stop func()
-	s.server, stop = whiptest.Start(whiptest.Config{OnRTP: s.receiver.RTP})
+	s.server, stop = whiptest.Start(whiptest.Config{OnRTP: s.receiver.RTP, Link: p.Link})
 	defer stop()
 	if err := s.wire(); err != nil {
 		return o, err
@@ -101,7 +101,7 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 // wire makes the site.
 func (s *stage) wire() error {
 	c := site.DefaultCamera()
-	c.Name, c.URL = s.p.Name, s.cam.URL()
+	c.Name, c.URL, c.SubURL = s.p.Name, s.cam.URL(), s.cam.SubURL()
 	user, password := s.cam.Credentials()
 	c.Username, c.Password = user, secret.New(password)
 	if s.p.Transport != "" {

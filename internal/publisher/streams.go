@@ -20,10 +20,12 @@ const (
 const (
 	narrowLoss = 0.05 // of the packets of a second, by the far end's reports
 	narrowNack = 0.10 // packets asked for again, of those sent: some are asked for twice
-	// narrowSeconds of the last pathSpan must be such seconds. When the main stream
-	// has only just been tried again, trialSeconds of the last trialSpan will do.
+	// narrowSeconds of the last pathSpan must be such seconds. quickSeconds of the last
+	// quickSpan will do when each of them was severe, or the main stream has only just
+	// been tried again.
+	severeLoss              = 0.25
 	pathSpan, narrowSeconds = 10, 6
-	trialSpan, trialSeconds = 4, 3
+	quickSpan, quickSeconds = 4, 3
 )
 
 // When the main stream is tried again. Each try costs the picture a moment, and a
@@ -70,8 +72,9 @@ type streams struct {
 	subFails int       // in a row
 	barred   time.Time // the sub stream is not used before
 
-	path  uint // the newest seconds, one bit each: the way was too narrow
-	clean time.Duration
+	path   uint // the newest seconds, one bit each: the way was too narrow
+	severe uint // by far
+	clean  time.Duration
 }
 
 // failure is the end of a session with the camera.
@@ -86,10 +89,14 @@ type failure struct {
 // shown. It reports whether the stream is to change.
 func (s *streams) second(now time.Time, r second) bool {
 	s.path = s.path << 1 & (1<<pathSpan - 1)
+	s.severe = s.severe << 1 & (1<<quickSpan - 1)
 	s.clean += samplePeriod
 	if r.narrow() {
 		s.path |= 1
 		s.clean = 0
+		if r.share() >= severeLoss {
+			s.severe |= 1
+		}
 	}
 	switch {
 	case s.playing == Sub:
@@ -115,10 +122,11 @@ func (s second) share() float64 {
 }
 
 func (s *streams) tooNarrow(now time.Time) bool {
-	if s.trial && now.Sub(s.since) < trialTime && bits.OnesCount(s.path&(1<<trialSpan-1)) >= trialSeconds {
-		return true
+	quick := s.severe
+	if s.trial && now.Sub(s.since) < trialTime {
+		quick = s.path & (1<<quickSpan - 1)
 	}
-	return bits.OnesCount(s.path) >= narrowSeconds
+	return bits.OnesCount(quick) >= quickSeconds || bits.OnesCount(s.path) >= narrowSeconds
 }
 
 // lengthen sets the time until the main stream is tried the next time.
@@ -133,7 +141,7 @@ func (s *streams) lengthen(now time.Time) {
 
 func (s *streams) change(to Stream, now time.Time, because string) {
 	s.playing, s.since, s.because = to, now, because
-	s.path, s.clean, s.subFails = 0, 0, 0
+	s.path, s.severe, s.clean, s.subFails = 0, 0, 0, 0
 }
 
 // flows notes that the media of the stream flows.

@@ -9,7 +9,8 @@ import (
 // clean and narrow are seconds.
 var (
 	clean  = second{sent: 100}
-	narrow = second{sent: 100, lost: 0.3}
+	narrow = second{sent: 100, lost: 0.1}
+	severe = second{sent: 100, lost: 0.6}
 )
 
 func TestNarrowSecond(t *testing.T) {
@@ -30,14 +31,17 @@ func TestNarrowSecond(t *testing.T) {
 	}
 }
 
-// feedSeconds feeds seconds, written as letters: n is a narrow one, any other a clean one.
+// feedSeconds feeds seconds, written as letters: n is a narrow one, s a severe one, any other a clean one.
 // It returns the numbers of the seconds after which the stream changed.
 func feedSeconds(s *streams, now *time.Time, seconds string) (changes []int) {
 	for i, r := range seconds {
 		*now = now.Add(time.Second)
 		of := clean
-		if r == 'n' {
+		switch r {
+		case 'n':
 			of = narrow
+		case 's':
+			of = severe
 		}
 		if s.second(*now, of) {
 			changes = append(changes, i+1)
@@ -57,6 +61,9 @@ func TestPathIsNarrow(t *testing.T) {
 		{"two bad seconds of three", strings.Repeat("nn.", 10), 8},
 		{"bad from the start", strings.Repeat("n", 10), 6},
 		{"five bad seconds now and then", strings.Repeat("nnnnn.....", 10), 0},
+		{"severe from the start", "ssss", 3},
+		{"one severe second now and then", strings.Repeat("s...", 20), 0},
+		{"severe and bad", "nsnsns", 6},
 		{"bad after long", strings.Repeat(".", 1000) + "nnnnnnnn", 1006},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,7 +72,7 @@ func TestPathIsNarrow(t *testing.T) {
 			switch {
 			case tt.at == 0 && len(got) > 0:
 				t.Errorf("changes at %v", got)
-			case tt.at > 0 && (len(got) != 1 || got[0] != tt.at || s.playing != Sub || !strings.Contains(s.note(), "30 %")):
+			case tt.at > 0 && (len(got) != 1 || got[0] != tt.at || s.playing != Sub || !strings.Contains(s.note(), " %")):
 				t.Errorf("changes at %v to %s: %s", got, s.playing, s.note())
 			}
 		})

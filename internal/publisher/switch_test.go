@@ -29,11 +29,11 @@ func withSub(t *testing.T, main, sub *fakeCamera) func(*Config) {
 	}
 }
 
-// narrowFor is a way that loses a third of what the camera sends while it plays.
+// narrowFor is a way that loses a fifth of what the camera sends while it plays.
 func narrowFor(cam *fakeCamera) func() float64 {
 	return func() float64 {
 		if s := cam.last(); s != nil && s.closed.Load() == 0 {
-			return 0.33
+			return 0.2
 		}
 		return 0
 	}
@@ -49,7 +49,7 @@ func TestNarrowPathPlaysTheSubStream(t *testing.T) {
 		}
 		after(7 * time.Second)
 		s := wantState(t, p, Live)
-		if s.Stream != Sub || !strings.Contains(s.StreamNote, "33 %") || s.StreamChanges != 1 || s.CameraFailures != 0 {
+		if s.Stream != Sub || !strings.Contains(s.StreamNote, "20 %") || s.StreamChanges != 1 || s.CameraFailures != 0 {
 			t.Errorf("then %+v", s)
 		}
 		after(4 * time.Minute)

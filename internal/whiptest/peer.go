@@ -25,6 +25,7 @@ type gate struct {
 	net.PacketConn
 	in, out atomic.Bool
 	open    func(net.Addr) bool // nil for everyone
+	link    *link               // nil: carries anything
 }
 
 func (g *gate) shut(addr net.Addr) bool { return g.open != nil && !g.open(addr) }
@@ -32,7 +33,7 @@ func (g *gate) shut(addr net.Addr) bool { return g.open != nil && !g.open(addr) 
 func (g *gate) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, addr, err := g.PacketConn.ReadFrom(b)
-		if err != nil || (!g.in.Load() && !g.shut(addr)) {
+		if err != nil || !g.in.Load() && !g.shut(addr) && g.link.carries(n) {
 			return n, addr, err
 		}
 	}
@@ -54,7 +55,7 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 	// As servers do: a key frame comes at once. Where the system allows less, the
 	// rest is asked for again.
 	_ = conn.SetReadBuffer(4 << 20)
-	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn, open: server.cfg.Reachable}, tracks: map[string]*received{}}
+	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn, open: server.cfg.Reachable, link: server.link}, tracks: map[string]*received{}}
 	s.Blackhole(server.cfg.NoMedia, server.cfg.NoMedia)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s.gate, Logger: quiet().NewLogger("ice")})
 	api, err := newAPI(server.cfg, mux, server.tcp)

@@ -63,6 +63,9 @@ type Config struct {
 	// Extras takes RTX, the header extension with the mid, and transport-wide
 	// feedback. The zero value takes none, as a terminating LiveKit Ingress.
 	Extras bool
+	// Link is what the way to the server carries over UDP, in bits a second, with a
+	// queue of a quarter of a second; the rest is lost. 0: anything.
+	Link int
 	// NackInterval is between two looks for lost packets, 20 ms by default.
 	NackInterval time.Duration
 }
@@ -102,6 +105,7 @@ type Server struct {
 	http *httptest.Server
 	stop chan struct{}
 	tcp  ice.TCPMux // nil without TCP
+	link *link      // nil: carries anything
 
 	mu       sync.Mutex
 	requests []Request
@@ -121,6 +125,9 @@ func NewServer(t testing.TB, cfg Config) *Server {
 // Start starts a server where there is no test; stop ends it.
 func Start(cfg Config) (s *Server, stop func()) {
 	s = &Server{cfg: cfg, stop: make(chan struct{}), changed: make(chan struct{})}
+	if cfg.Link > 0 {
+		s.link = newLink(cfg.Link)
+	}
 	if cfg.TCP {
 		if l, err := net.Listen("tcp4", "127.0.0.1:0"); err == nil {
 			s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: l, Logger: quiet().NewLogger("ice"), ReadBufferSize: 64})

@@ -79,7 +79,7 @@ func throughMediaMTX(t *testing.T, p camsim.Personality) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(cam.Stop)
-	server := whiptest.NewServer(t, whiptest.Config{OnRTP: receiver.RTP, Patch: whiptest.Patch{Trickle: true}, Script: options})
+	server := whiptest.NewServer(t, whiptest.Config{OnRTP: receiver.RTP, Link: p.Link, Patch: whiptest.Patch{Trickle: true}, Script: options})
 	u, err := url.Parse(cam.URL())
 	if err != nil {
 		t.Fatal(err)

@@ -117,7 +117,9 @@ func (s *Server) offer() error {
 	}
 	s.streams = map[string][]*media{strings.TrimRight(s.cfg.Path, "/"): main}
 	if clip := s.cfg.Faults.SubClip; clip != "" {
-		film, err := reel.LoadFilm(clip, s.cfg.Shape)
+		shape := s.cfg.Shape
+		shape.PadIDR, shape.PadAll = 0, 0 // it is the small one
+		film, err := reel.LoadFilm(clip, shape)
 		if err != nil {
 			return err
 		}

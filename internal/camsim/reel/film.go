@@ -48,6 +48,7 @@ type Shape struct {
 	TwoPPS   bool // every other picture refers to a second PPS; needs a Baseline clip
 	NoIDR    bool // access units with an IDR are left out
 	PadIDR   int  // IDR pictures are made this many bytes large; not in a Baseline clip
+	PadAll   int  // pictures are made at least this many bytes large; not in a Baseline clip
 }
 
 // Packet is the part of an RTP packet that does not change from loop to loop.

@@ -66,6 +66,8 @@ func (p packetizer) change(nalu []byte, i int) ([][]byte, error) {
 		return [][]byte{referToSecond(nalu)}, nil
 	case kind == typeIDR && len(nalu) < p.shape.PadIDR:
 		return [][]byte{pad(nalu, p.shape.PadIDR)}, nil
+	case kind <= typeIDR && len(nalu) < p.shape.PadAll: // of the clips to pad, none has several slices a picture
+		return [][]byte{pad(nalu, p.shape.PadAll)}, nil
 	}
 	return [][]byte{nalu}, nil
 }

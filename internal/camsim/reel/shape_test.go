@@ -59,6 +59,16 @@ func TestJumbo(t *testing.T) {
 	}
 }
 
+func TestPadAll(t *testing.T) {
+	f := shaped(t, "1080p-high", Shape{PadAll: 40000})
+	for i, u := range f.Units {
+		slice := u.NALUs[len(u.NALUs)-1]
+		if len(slice) < 40000 || len(slice) > 60000 && !u.KeyFrame {
+			t.Errorf("picture %d has %d bytes", i, len(slice))
+		}
+	}
+}
+
 func TestPadIDR(t *testing.T) {
 	f := shaped(t, "360p-main", Shape{PadIDR: 200000})
 	for _, u := range f.Units {
