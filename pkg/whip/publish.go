@@ -98,6 +98,7 @@ func (s *Session) establish(ctx context.Context, plan []offeredTrack, w way) err
 	for i, t := range s.tracks {
 		t.chosen = chosen[i]
 	}
+	answer = asOffered(answer, chosen)
 	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
 	if err != nil {
 		return s.atEndpoint(answerError("the answer cannot be used", err))
