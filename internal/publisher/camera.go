@@ -13,10 +13,19 @@ import (
 func (p *Publisher) runCamera(ctx context.Context) {
 	pace := newBackoff()
 	for ctx.Err() == nil {
+		if p.cfg.Cold && !p.isWanted() {
+			p.rest()
+			if !p.awaitWanted(ctx) {
+				break
+			}
+		}
 		p.update(func() { p.camera.phase = phaseWorking })
-		flowed, err := p.cameraSession(ctx)
+		flowed, err, left := p.cameraWhileWanted(ctx)
 		if ctx.Err() != nil {
 			break
+		}
+		if left {
+			continue
 		}
 		if flowed >= stableAfter {
 			pace.reset()
@@ -31,6 +40,28 @@ func (p *Publisher) runCamera(ctx context.Context) {
 	}
 }
 
+// cameraWhileWanted is cameraSession, which ends too when nobody watches and the
+// camera is to be closed then; left says so.
+func (p *Publisher) cameraWhileWanted(ctx context.Context) (flowed time.Duration, err error, left bool) {
+	if !p.cfg.OnDemand || !p.cfg.Cold {
+		flowed, err = p.cameraSession(ctx)
+		return flowed, err, false
+	}
+	wctx, end := p.whileWanted(ctx)
+	flowed, err = p.cameraSession(wctx)
+	left = wctx.Err() != nil
+	end()
+	return flowed, err, left
+}
+
+// rest is the state of a camera that is closed because nobody watches.
+func (p *Publisher) rest() {
+	p.update(func() {
+		p.camera = side{phase: phaseResting}
+		p.away = time.Time{}
+	})
+}
+
 // cameraFailed records why the camera is away and says how long to wait.
 func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
 	f := faultOf(err)
@@ -41,10 +72,24 @@ func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
 		p.status.CameraFailures++
 		p.status.Tried = true
 		if p.away.IsZero() {
-			p.away = time.Now()
+			p.away = p.gone(p.camera.stall)
 		}
 	})
 	return wait
+}
+
+// gone is since when the camera has been away: a stalled one since its newest frame,
+// so that its frozen picture leaves the room in time. p.mu is held.
+func (p *Publisher) gone(stalled bool) time.Time {
+	now := time.Now()
+	if !stalled || p.video == nil {
+		return now
+	}
+	last := unixNano(p.video.lastIn.Load())
+	if last.IsZero() || last.After(now) {
+		return now
+	}
+	return last
 }
 
 // cameraSession is one RTSP session from opening to its end. It returns how long

@@ -28,6 +28,7 @@ type fakeCamera struct {
 	sessions []*fakeCameraSession
 	opens    atomic.Int32
 	skip     atomic.Bool                          // the next sequence number is left out, as if lost
+	quiet    atomic.Bool                          // nothing is sent
 	panics   bool                                 // the third packet makes the packet path panic
 	plays    func(n int) (au [][]byte, shift int) // in place of access units made here
 }
@@ -108,7 +109,7 @@ func (s *fakeCameraSession) send(tracks []Track, h Handler) {
 		case <-tick.C:
 		}
 		for _, t := range tracks {
-			if s.camera.silent[t.ID] {
+			if s.camera.silent[t.ID] || s.camera.quiet.Load() {
 				continue
 			}
 			for _, pkt := range s.packets(t, n, &seq) {

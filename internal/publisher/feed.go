@@ -51,7 +51,7 @@ type feed struct {
 // never step back when a feed is replaced.
 type counters struct {
 	packets, bytes atomic.Uint64 // RTP packets, and bytes of payload
-	last           atomic.Int64  // Unix ns of the newest packet; 0: none
+	last           atomic.Int64  // Unix ns of the arrival of the newest video packet that was sent; 0: none
 }
 
 // newVideoFeed repacks a camera's video.
@@ -149,7 +149,9 @@ func (f *feed) send(out *outlet, h *rtp.Header, payload []byte) error {
 	}
 	f.sent.packets.Add(1)
 	f.sent.bytes.Add(uint64(len(payload)))
-	f.sent.last.Store(f.lastIn.Load())
+	if f.video != nil {
+		f.sent.last.Store(f.lastIn.Load())
+	}
 	return nil
 }
 

@@ -31,10 +31,41 @@ func TestDerive(t *testing.T) {
 		{"camera tried again", side{phase: phaseWorking, fault: bad}, side{phase: phaseUp}, Reconnecting, true},
 		{"camera silent", side{phase: phaseWaiting, fault: bad, stall: true}, side{phase: phaseUp}, Stalled, true},
 		{"silent camera reopened", side{phase: phaseProbing, fault: bad, stall: true}, side{phase: phaseUp}, Stalled, true},
+		{"nobody watches", side{phase: phaseUp}, side{phase: phaseResting}, Waiting, false},
+		{"nobody watches, camera closed", side{phase: phaseResting}, side{phase: phaseResting}, Waiting, false},
+		{"nobody would be seen", side{phase: phaseResting}, side{phase: phaseResting, fault: bad}, Reconnecting, true},
+		{"nobody watches, camera lost", side{phase: phaseWaiting, fault: bad}, side{phase: phaseResting}, Reconnecting, true},
+		{"taken over", side{phase: phaseUp}, side{phase: phaseTaken, fault: bad}, Standby, true},
+		{"taken over, camera lost", side{phase: phaseWaiting, fault: bad}, side{phase: phaseTaken, fault: bad}, Reconnecting, true},
 	} {
-		state, fault := derive(c.cam, c.target)
+		state, fault := derive(c.cam, c.target, nil)
 		if state != c.want || (fault != nil) != c.reason {
 			t.Errorf("%s: %s, fault %v; want %s", c.name, state, fault, c.want)
+		}
+	}
+}
+
+func TestDeriveInDoubt(t *testing.T) {
+	up := side{phase: phaseUp}
+	for _, c := range []struct {
+		name   string
+		cam    side
+		d      *doubt
+		want   State
+		reason string
+	}{
+		{"none", up, nil, Live, ""},
+		{"nothing wrong yet", up, &doubt{state: Publishing}, Publishing, ""},
+		{"not in the room", up, &doubt{Publishing, Fault{Text: "x"}}, Publishing, "x"},
+		{"the camera is away", side{phase: phaseWaiting, fault: &Fault{Text: "gone"}}, &doubt{Publishing, Fault{Text: "x"}}, Reconnecting, "gone"},
+	} {
+		state, fault := derive(c.cam, up, c.d)
+		reason := ""
+		if fault != nil {
+			reason = fault.Text
+		}
+		if state != c.want || reason != c.reason {
+			t.Errorf("%s: %s (%s), want %s (%s)", c.name, state, reason, c.want, c.reason)
 		}
 	}
 }

@@ -56,6 +56,14 @@ type Config struct {
 	Hold   time.Duration // keep the session while the camera is away; 0 means DefaultHold
 	SEI    repack.SEI
 	OnLoss repack.OnLoss
+	// Room tells how the far end sees the camera; nil where it cannot be asked.
+	Room Room
+	// OnDemand publishes only while the Room has viewers, and for Linger after the
+	// last one (0 means DefaultLinger). Cold closes the camera, too, while there are
+	// none.
+	OnDemand bool
+	Cold     bool
+	Linger   time.Duration
 	// DropBFrames leaves B-frames out where that is legal. Without it a camera
 	// that sends some is not published: receivers show them in the wrong order.
 	DropBFrames bool
@@ -72,6 +80,7 @@ type Publisher struct {
 	changed chan struct{} // closed and replaced whenever what mu guards has changed
 	camera  side
 	target  side
+	presence
 	stopped <-chan struct{} // closed when told to stop: whatever the sides still do, nothing is wrong
 	state   State
 	since   time.Time
@@ -103,8 +112,13 @@ func New(cfg Config) (*Publisher, error) {
 		return nil, errors.New("publisher: no target")
 	case cfg.Codec != "" && cfg.Codec != CodecH264 && cfg.Codec != CodecH265:
 		return nil, fmt.Errorf("publisher: codec %q is no video codec", cfg.Codec)
-	case cfg.Hold < 0:
-		return nil, errors.New("publisher: hold is negative")
+	case cfg.Hold < 0 || cfg.Linger < 0:
+		return nil, errors.New("publisher: hold or linger is negative")
+	case cfg.OnDemand && cfg.Room == nil:
+		return nil, errors.New("publisher: on demand without a room to look into")
+	}
+	if cfg.Linger == 0 {
+		cfg.Linger = DefaultLinger
 	}
 	if cfg.Codec == "" {
 		cfg.Codec = CodecH264
@@ -124,6 +138,7 @@ func New(cfg Config) (*Publisher, error) {
 		keyFrames: make(chan struct{}, 1),
 		swap:      make(chan struct{}, 1),
 		streams:   streams{playing: Main},
+		presence:  presence{wanted: !cfg.OnDemand},
 	}
 	p.status.Name = cfg.Name
 	p.status.Target = cfg.Target.String()
@@ -156,7 +171,7 @@ func (p *Publisher) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() { p.update(func() {}) })
 	defer stop()
 	var wg sync.WaitGroup
-	for _, loop := range []func(context.Context){p.runCamera, p.runTarget, p.runKeyFrames, p.runSampler} {
+	for _, loop := range []func(context.Context){p.runCamera, p.runTarget, p.runKeyFrames, p.runSampler, p.runDemand} {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Wait()
@@ -172,7 +187,7 @@ func (p *Publisher) update(change func()) {
 	close(p.changed)
 	p.changed = make(chan struct{})
 
-	state, fault := derive(p.camera, p.target)
+	state, fault := derive(p.camera, p.target, p.doubt)
 	select {
 	case <-p.stopped:
 		state, fault = Idle, nil
@@ -182,8 +197,11 @@ func (p *Publisher) update(change func()) {
 	if fault != nil {
 		p.status.Reason, p.status.Hint = fault.Text, fault.Hint
 	}
-	if state == Live {
+	switch state {
+	case Live:
 		p.status.EverLive, p.status.Tried = true, true
+	case Waiting:
+		p.status.Tried = true
 	}
 	if state != p.state {
 		p.state, p.since = state, time.Now()

@@ -13,15 +13,20 @@ const (
 	Opening      State = "opening"      // connecting to the camera for the first time
 	Probing      State = "probing"      // the camera plays; waiting until every track flows
 	Publishing   State = "publishing"   // RTP flows; the session with the target is being made
-	Live         State = "live"         // connected, and frames leave
+	Live         State = "live"         // connected, and the far end has the frames
 	Stalled      State = "stalled"      // the camera answers but sends no frames
 	Reconnecting State = "reconnecting" // camera or session lost, or not to be had; trying again
+	Waiting      State = "waiting"      // published on demand, and nobody watches
+	Standby      State = "standby"      // another publisher is in its place; waiting until it has gone
 )
 
 // States lists every state.
 func States() []State {
-	return []State{Idle, Opening, Probing, Publishing, Live, Stalled, Reconnecting}
+	return []State{Idle, Opening, Probing, Publishing, Live, Stalled, Reconnecting, Waiting, Standby}
 }
+
+// Healthy tells whether all is as it should be with a camera in this state.
+func (s State) Healthy() bool { return s == Live || s == Waiting }
 
 // Status is a snapshot of one camera. Counters never step back while the
 // publisher lives.
@@ -58,7 +63,7 @@ type Status struct {
 	RTT              time.Duration
 	KeyFrames        uint64
 	KeyFrameInterval time.Duration
-	LastFrame        time.Time // newest packet sent
+	LastFrame        time.Time // newest video packet sent
 
 	CameraSessions uint64 // RTSP sessions that played
 	TargetSessions uint64 // WHIP sessions that connected
@@ -77,6 +82,8 @@ const (
 	phaseProbing       // camera only: playing, not every track flows yet
 	phaseUp            // flowing, or connected
 	phaseWaiting       // failed, waiting before the next attempt
+	phaseResting       // not wanted: nobody watches
+	phaseTaken         // target only: another publisher is in its place
 )
 
 // side is the state of the camera or of the target.
@@ -89,13 +96,24 @@ type side struct {
 	barred bool
 }
 
-// derive tells the camera's state and its reason from both sides.
-func derive(cam, target side) (State, *Fault) {
+// derive tells the camera's state and its reason from both sides, and from what is
+// in doubt of a connected one.
+func derive(cam, target side, d *doubt) (State, *Fault) {
 	switch {
 	case cam.phase == phaseIdle:
 		return Idle, nil
-	case cam.phase == phaseUp && target.phase == phaseUp:
+	case cam.phase == phaseResting:
+		return resting(target)
+	case cam.phase == phaseUp && target.phase == phaseResting:
+		return resting(target)
+	case cam.phase == phaseUp && target.phase == phaseTaken:
+		return Standby, target.fault
+	case cam.phase == phaseUp && target.phase == phaseUp && d == nil:
 		return Live, nil
+	case cam.phase == phaseUp && target.phase == phaseUp && d.fault.Text == "":
+		return d.state, nil
+	case cam.phase == phaseUp && target.phase == phaseUp:
+		return d.state, &d.fault
 	case cam.phase == phaseUp && target.fault != nil:
 		return Reconnecting, target.fault
 	case cam.phase == phaseUp:
@@ -109,4 +127,13 @@ func derive(cam, target side) (State, *Fault) {
 	default:
 		return Opening, nil
 	}
+}
+
+// resting is the state of a camera that nobody watches. Where nobody would be seen
+// coming, something is wrong.
+func resting(target side) (State, *Fault) {
+	if target.fault != nil {
+		return Reconnecting, target.fault
+	}
+	return Waiting, nil
 }

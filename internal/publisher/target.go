@@ -14,8 +14,11 @@ func (p *Publisher) runTarget(ctx context.Context) {
 	pace := newBackoff()
 	for {
 		feeds := p.awaitCamera(ctx)
-		if feeds == nil {
+		if feeds == nil || !p.awaitVacancy(ctx) {
 			return
+		}
+		if !p.ready(feeds) {
+			continue // the camera went, or was left alone, while we looked
 		}
 		stable, err := p.targetSession(ctx, feeds)
 		if ctx.Err() != nil {
@@ -41,14 +44,24 @@ func (p *Publisher) runTarget(ctx context.Context) {
 	}
 }
 
-// awaitCamera returns the feeds once the camera flows, or nil when ctx ends.
+// awaitCamera returns the feeds once the camera flows and is wanted, or nil when
+// ctx ends.
 func (p *Publisher) awaitCamera(ctx context.Context) []*feed {
 	for {
 		changed := p.watch()
 		p.mu.Lock()
-		up, feeds := p.camera.phase == phaseUp, p.feeds
+		up, feeds, wanted := p.camera.phase == phaseUp, p.feeds, p.wanted
+		rests, blind := p.target.phase == phaseResting, p.blind
+		told := rests && p.target.fault == blind
 		p.mu.Unlock()
-		if up {
+		switch {
+		case !wanted && !told:
+			p.update(func() { p.target = side{phase: phaseResting, fault: blind} })
+			continue
+		case wanted && rests:
+			p.update(func() { p.target = side{phase: phaseWaiting} })
+			continue
+		case wanted && up:
 			return feeds
 		}
 		select {
@@ -57,6 +70,13 @@ func (p *Publisher) awaitCamera(ctx context.Context) []*feed {
 		case <-changed:
 		}
 	}
+}
+
+// ready tells whether these feeds may still be published.
+func (p *Publisher) ready(feeds []*feed) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.wanted && p.camera.phase == phaseUp && slices.Equal(p.feeds, feeds)
 }
 
 // targetSession makes one session and stays with it to its end. A nil error
@@ -76,14 +96,15 @@ func (p *Publisher) targetSession(ctx context.Context, feeds []*feed) (stable bo
 	if err != nil {
 		return false, err
 	}
-	connected := time.Now()
 	p.connect(session, feeds)
 	reason, err := p.keep(ctx, session, feeds, offers)
 	p.disconnect(session, feeds, err)
 	if err == nil && reason != "" {
 		p.log.Info("session ended", "reason", reason)
 	}
-	return time.Since(connected) >= stableAfter, err
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.proven.IsZero() && time.Since(p.proven) >= stableAfter, err
 }
 
 // connect lets the packets into the session, and asks for a key frame at once
@@ -98,11 +119,11 @@ func (p *Publisher) connect(session TargetSession, feeds []*feed) {
 	}
 	p.update(func() {
 		p.target = side{phase: phaseUp}
+		p.doubt, p.proven = &doubt{state: Publishing}, time.Time{}
 		p.session = session
 		p.status.TargetSessions++
 		p.status.SessionSince = time.Now()
 	})
-	p.recovered("target")
 	p.log.Info("connected", "target", p.cfg.Target.String(), "path", session.Stats().Path)
 	p.wantKeyFrame()
 }
@@ -121,6 +142,9 @@ func (p *Publisher) disconnect(session TargetSession, feeds []*feed, lost error)
 		if lost != nil {
 			f := faultOf(lost)
 			p.target.fault = &f
+			if asError(lost, new(*uselessError)) {
+				p.rebuilds++
+			}
 		}
 		p.session = nil
 		p.status.SessionSince = time.Time{}
@@ -146,14 +170,25 @@ func (p *Publisher) disconnect(session TargetSession, feeds []*feed, lost error)
 func (p *Publisher) keep(ctx context.Context, session TargetSession, feeds []*feed, offers []Offer) (string, error) {
 	second := time.AfterFunc(time.Second, p.wantKeyFrame)
 	defer second.Stop()
+	pctx, cancel := context.WithCancel(ctx)
+	verdict := make(chan error, 1)
+	go func() { verdict <- p.prove(pctx, session, feeds, time.Now()); close(verdict) }()
+	defer func() {
+		cancel()
+		for range verdict { // until it has ended
+		}
+	}()
 	for {
 		changed := p.watch()
 		p.mu.Lock()
-		away, cam, now := p.away, p.camera, p.feeds
+		away, cam, now, wanted := p.away, p.camera, p.feeds, p.wanted
 		p.mu.Unlock()
 
 		if cam.barred {
 			return cam.fault.Text, nil
+		}
+		if !wanted {
+			return "nobody watches", nil
 		}
 		if cam.phase == phaseUp {
 			if reason := differs(feeds, now, offers); reason != "" {
@@ -172,6 +207,8 @@ func (p *Publisher) keep(ctx context.Context, session TargetSession, feeds []*fe
 			done = true
 		case <-session.Done():
 			done, err = true, sessionError(session)
+		case err = <-verdict:
+			done = true
 		case <-hold:
 			done, reason = true, fmt.Sprintf("the camera has been away for %s (hold)", p.cfg.Hold)
 		case <-changed:
