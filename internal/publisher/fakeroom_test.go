@@ -14,7 +14,6 @@ type fakeSFU struct {
 	joined   int
 	sid      string // who is there, "" for nobody
 	session  *fakeSession
-	ghost    time.Duration // how long somebody stays who went without a word
 	shows    func(*Sighting)
 	viewers  int
 	deaf     error // the room cannot be asked

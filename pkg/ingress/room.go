@@ -23,6 +23,8 @@ type Participant struct {
 	Attributes map[string]string
 	JoinedAt   time.Time
 	Tracks     []Track
+	// CanSubscribe tells whether it may watch what others publish.
+	CanSubscribe bool
 }
 
 // Active tells whether the participant's transport works.
@@ -103,6 +105,7 @@ func participantOf(p *livekit.ParticipantInfo) Participant {
 		State:    strings.ToLower(p.GetState().String()),
 		Kind:     strings.ToLower(p.GetKind().String()),
 		Metadata: p.GetMetadata(), Attributes: p.GetAttributes(),
+		CanSubscribe: p.GetPermission() == nil || p.GetPermission().GetCanSubscribe(),
 	}
 	if s := p.GetJoinedAt(); s > 0 {
 		out.JoinedAt = time.Unix(s, 0)
