@@ -17,7 +17,7 @@ PACKAGES := ./... ./testdata
 PLATFORMS := darwin/arm64 windows/amd64 linux/arm
 
 .DEFAULT_GOAL := help
-.PHONY: build test race e2e e2e-full bench bench-micro fuzz lint dist vuln clean help gcc
+.PHONY: build test race e2e e2e-full bench bench-micro fuzz lint dist dist-verify vuln clean help gcc
 
 build: ## Build the static program bin/rtsp2whip
 	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
@@ -64,12 +64,14 @@ lint: ## Check formatting, vet for every platform, staticcheck
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} GOARM=7 go vet $(PACKAGES); \
 	done
 
-dist: ## Cross-build for Linux on amd64, arm64 and armv7 into dist/, with checksums
-	rm -rf dist && mkdir -p dist
-	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(BUILD) -o dist/rtsp2whip-linux-amd64 ./cmd/rtsp2whip
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(BUILD) -o dist/rtsp2whip-linux-arm64 ./cmd/rtsp2whip
-	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o dist/rtsp2whip-linux-armv7 ./cmd/rtsp2whip
-	cd dist && sha256sum rtsp2whip-* > SHA256SUMS && cat SHA256SUMS
+dist: ## Make everything of a release in dist/: archives, deb, rpm, contents, licences, checksums
+	./deploy/packaging/dist.sh $(VERSION)
+
+dist-verify: ## Make a release twice and compare
+	./deploy/packaging/dist.sh $(VERSION)
+	cp dist/SHA256SUMS .first-SHA256SUMS
+	./deploy/packaging/dist.sh $(VERSION)
+	diff .first-SHA256SUMS dist/SHA256SUMS && rm .first-SHA256SUMS && echo "both times the same bytes"
 
 vuln: ## Look for known vulnerabilities in what the program calls; asks vuln.go.dev
 	go run $(GOVULNCHECK) ./...
