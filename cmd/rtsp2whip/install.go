@@ -65,7 +65,7 @@ func (c *installCmd) Run(ctx context.Context, a *app) error {
 		return fmt.Errorf("install: %w", err)
 	}
 	fmt.Fprintf(a.stdout, "\nNext:\n"+
-		"  1. put each secret into a file of its own in %s: it is /run/credentials/rtsp2whip.service/secret_NAME to the service\n"+
+		"  1. put each secret into a file of its own in %s; the site's file calls it secrets/NAME\n"+
 		"  2. edit %s, and look at it with: rtsp2whip check -c %s\n"+
 		"  3. systemctl enable --now rtsp2whip\n", secretsDir, settingsFile, settingsFile)
 	return nil

@@ -31,7 +31,8 @@ type Sources struct {
 }
 
 // Load reads a site's file and the secrets that it names. Relative names of
-// secret files start from the directory of the site's file. The environment
+// secret files start from the directory of the site's file, unless systemd has
+// brought the file as a credential (see credential). The environment
 // (LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET) fills in what the file
 // leaves out; env is os.Getenv in earnest.
 //
@@ -44,12 +45,35 @@ func Load(path string, env func(string) string) (*Config, error) {
 	return Parse(path, data, Sources{
 		Env: env,
 		Secret: func(name string) (secret.Secret, error) {
-			if !filepath.IsAbs(name) {
-				name = filepath.Join(filepath.Dir(path), name)
+			if filepath.IsAbs(name) {
+				return secret.ReadFile(name)
 			}
-			return secret.ReadFile(name)
+			if given := credential(env, name); given != "" {
+				return secret.ReadFile(given)
+			}
+			return secret.ReadFile(filepath.Join(filepath.Dir(path), name))
 		},
 	})
+}
+
+// credential returns where systemd has put a file of this relative name, "" if it
+// has not. Of a directory that is loaded as a whole (LoadCredential=secrets:/etc/
+// rtsp2whip/secrets) the file secrets/api_key arrives as the credential
+// secrets_api_key; so the same name works for the service, which may not read the
+// directory, and for root, who tries the file out.
+func credential(env func(string) string, name string) string {
+	if env == nil || !filepath.IsLocal(name) {
+		return ""
+	}
+	dir := env("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return ""
+	}
+	given := filepath.Join(dir, strings.ReplaceAll(filepath.ToSlash(filepath.Clean(name)), "/", "_"))
+	if _, err := os.Stat(given); err != nil {
+		return ""
+	}
+	return given
 }
 
 func readFile(path string) ([]byte, error) {

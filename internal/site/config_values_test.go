@@ -2,6 +2,8 @@ package site
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -68,5 +70,55 @@ func TestDidYouMean(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: got %q, want %q", typed, got, want)
 		}
+	}
+}
+
+func TestSecretsAsCredentials(t *testing.T) {
+	dir, given := t.TempDir(), t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := filepath.Join(dir, "site.yaml")
+	write(file, `
+livekit: {url: "wss://livekit.example.com", room: r, api_key_file: secrets/key, api_secret_file: secrets/secret}
+cameras:
+  - {name: gate, url: "rtsp://192.0.2.1/", username: u, password_file: ../outside}
+`)
+	write(filepath.Join(dir, "secrets/key"), "key of the file")
+	write(filepath.Join(dir, "secrets/secret"), "secret of the file")
+	write(filepath.Join(filepath.Dir(dir), "outside"), "password")
+	write(filepath.Join(given, "secrets_secret"), "secret of systemd")
+	write(filepath.Join(given, ".._outside"), "not this")
+
+	for name, c := range map[string]struct{ credentials, secret string }{
+		"without systemd": {"", "secret of the file"},
+		"with systemd":    {given, "secret of systemd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := Load(file, func(name string) string {
+				if name == "CREDENTIALS_DIRECTORY" {
+					return c.credentials
+				}
+				return ""
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cfg.LiveKit.APIKey.Reveal(); got != "key of the file" {
+				t.Errorf("key: %q", got)
+			}
+			if got := cfg.LiveKit.APISecret.Reveal(); got != c.secret {
+				t.Errorf("secret: %q, want %q", got, c.secret)
+			}
+			if got := cfg.Cameras[0].Password.Reveal(); got != "password" {
+				t.Errorf("password: %q", got)
+			}
+		})
 	}
 }
