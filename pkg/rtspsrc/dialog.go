@@ -30,6 +30,7 @@ type said struct {
 	location   string          // of a redirect
 	reply      base.StatusCode // to the camera's request
 	sender     *auth.Sender
+	channel    int // of the last SETUP's RTP, -1 if it has none
 }
 
 // onRequest runs before gortsplib writes a request.
@@ -57,8 +58,9 @@ func (l *link) onRequest(req *base.Request) {
 	switch {
 	case w == nil:
 	case req.Method == base.Teardown:
+		w.frames.playing.Store(false)
 		w.leave()
-	case req.Method == base.Play && w.frames != nil:
+	case req.Method == base.Play:
 		w.frames.playing.Store(true)
 	}
 }
@@ -110,8 +112,17 @@ func (l *link) onResponse(res *base.Response) {
 		l.sdp = cleanDescribe(res, l.url)
 	case a.method == base.Setup && l.status == 200:
 		l.onSetup(res)
-	case a.method == base.Play && l.status == 200:
-		l.alive.on = true
+	case a.method == base.Play:
+		l.onPlay()
+	}
+}
+
+func (l *link) onPlay() {
+	accepted := l.status == 200
+	l.alive.on = accepted
+	if w := l.wire.Load(); w != nil {
+		w.frames.accepted.Store(accepted)
+		w.frames.playing.Store(accepted)
 	}
 }
 
@@ -123,12 +134,13 @@ func (l *link) onSetup(res *base.Response) {
 		l.joinMulticast(res)
 	}
 	w := l.wire.Load()
-	if !tcp || w == nil || w.frames == nil {
+	if !tcp || w == nil {
 		return
 	}
 	var t headers.Transport
 	if t.Unmarshal(res.Header["Transport"]) == nil && t.InterleavedIDs != nil {
-		w.frames.allow(t.InterleavedIDs[0])
+		l.channel = t.InterleavedIDs[0]
+		w.frames.allow(l.channel)
 	}
 }
 

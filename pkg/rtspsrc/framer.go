@@ -1,20 +1,32 @@
 package rtspsrc
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 )
 
-// framer reads what a camera sends over its RTSP connection and passes on only
+// source is where a framer gets its bytes.
+type source interface {
+	// fill adds to s what has arrived, and waits if nothing has. There must be room
+	// for need bytes in all. It may add bytes and return an error.
+	fill(s *spool, need int) error
+	// patience bounds each wait from now on; 0 takes the bound away. It is false if
+	// that cannot be done.
+	patience(d time.Duration) bool
+}
+
+// framer reads what a camera sends over its RTSP connection. Media frames of the
+// tracks that have a tap go there and nowhere else. Of the rest it passes on only
 // what gortsplib can read: whole interleaved frames on channels that were set up,
 // and requests and responses with their headers repaired. Junk between them is
 // left out. It is for one goroutine; its counters and channels are for all.
 type framer struct {
-	br   *bufio.Reader
-	http bool // the answer to a tunnel's GET comes first
+	src  source
+	in   spool
+	end  error // of the source, once what came before is used up
+	http bool  // the answer to a tunnel's GET comes first
 
 	pass  int         // bytes of a frame or body that go through as they are
 	skip  int         // bytes that are left out
@@ -26,21 +38,23 @@ type framer struct {
 	udp      bool // the media do not come this way
 	channels [4]atomic.Uint64
 	playing  atomic.Bool
+	taps     []tap       // complete before playing is set
+	accepted atomic.Bool // PLAY was answered
+	life     time.Time   // of the last sign of life
 
 	junk    atomic.Uint64 // bytes between messages
 	foreign atomic.Uint64 // frames nobody asked for
 	repairs atomic.Uint64 // header lines repaired or left out
 }
 
-// framerSize has room for the longest header line that is understood.
-const framerSize = 8 << 10
+const (
+	// lineMax is the longest header line that is understood.
+	lineMax = 8 << 10
+	// earlyJunk is how much may come before the first message.
+	earlyJunk = 4 << 10
+)
 
-// earlyJunk is how much may come before the first message.
-const earlyJunk = 4 << 10
-
-func newFramer(src io.Reader) *framer {
-	return &framer{br: bufio.NewReaderSize(src, framerSize)}
-}
+func newFramer(src source) *framer { return &framer{src: src} }
 
 // allow makes a pair of channels known.
 func (f *framer) allow(rtp int) {
@@ -62,6 +76,25 @@ func (f *framer) any() bool {
 	return false
 }
 
+// need waits until n bytes are there. It is false, with err set, if they do not
+// come.
+func (f *framer) need(n int) bool {
+	for idle := 0; len(f.in.data()) < n; {
+		if f.end != nil {
+			f.err = f.end
+			return false
+		}
+		had := len(f.in.data())
+		f.end = f.src.fill(&f.in, n)
+		if idle++; len(f.in.data()) > had {
+			idle = 0
+		} else if idle == 100 && f.end == nil {
+			f.end = io.ErrNoProgress
+		}
+	}
+	return true
+}
+
 // Read implements io.Reader. It waits only if it has nothing to return.
 func (f *framer) Read(p []byte) (n int, err error) {
 	for n < len(p) && f.err == nil {
@@ -69,16 +102,20 @@ func (f *framer) Read(p []byte) (n int, err error) {
 		case len(f.out) > 0:
 			m := copy(p[n:], f.out)
 			n, f.out = n+m, f.out[m:]
-		case n > 0 && f.br.Buffered() == 0:
+		case n > 0 && len(f.in.data()) == 0:
 			return n, nil
 		case f.skip > 0:
-			_, f.err = f.br.Peek(1)
-			m, _ := f.br.Discard(min(f.skip, f.br.Buffered()))
-			f.skip -= m
+			if f.need(1) {
+				m := min(f.skip, len(f.in.data()))
+				f.in.use(m)
+				f.skip -= m
+			}
 		case f.pass > 0:
-			var m int
-			m, f.err = f.br.Read(p[n:min(len(p), n+f.pass)])
-			n, f.pass = n+m, f.pass-m
+			if f.need(1) {
+				m := copy(p[n:min(len(p), n+f.pass)], f.in.data())
+				f.in.use(m)
+				n, f.pass = n+m, f.pass-m
+			}
 		case !f.next(n == 0):
 			return n, nil
 		}
@@ -95,12 +132,10 @@ func (f *framer) next(wait bool) bool {
 	if f.http {
 		return f.tunnelHead(wait)
 	}
-	b, err := f.br.Peek(1)
-	if err != nil {
-		f.err = err
+	if !f.need(1) {
 		return true
 	}
-	switch c := b[0]; {
+	switch c := f.in.data()[0]; {
 	case c == '$':
 		return f.frame(wait)
 	case c >= 'A' && c <= 'Z':
@@ -114,7 +149,7 @@ func (f *framer) next(wait bool) bool {
 			return true
 		}
 	case c == '\r' || c == '\n':
-		_, _ = f.br.Discard(1)
+		f.in.use(1)
 		return true
 	}
 	f.drop()
@@ -123,7 +158,7 @@ func (f *framer) next(wait bool) bool {
 
 // drop leaves out one byte that begins nothing.
 func (f *framer) drop() {
-	_, _ = f.br.Discard(1)
+	f.in.use(1)
 	f.lost = true
 	if n := f.junk.Add(1); n > earlyJunk && !f.begun.Load() {
 		f.err = ErrNotRTSP
@@ -136,25 +171,34 @@ func (f *framer) frame(wait bool) bool {
 	if f.lost {
 		need = 5
 	}
-	if !wait && f.br.Buffered() < need {
+	if !wait && len(f.in.data()) < need {
 		return false
 	}
-	b, err := f.br.Peek(need)
-	if err != nil {
-		f.err = err
+	if !f.need(need) {
 		return true
 	}
-	size := int(b[2])<<8 | int(b[3])
-	if f.lost && (!f.allowed(b[1]) || size < 8 || b[4]>>6 != 2) {
+	b := f.in.data()
+	ch, size := b[1], int(b[2])<<8|int(b[3])
+	if f.lost && (!f.allowed(ch) || size < 8 || b[4]>>6 != 2) {
 		// A $ in the middle of junk proves nothing: it must look like RTP or RTCP on
 		// one of our channels.
 		f.drop()
 		return true
 	}
 	f.lost = false
-	f.begun.Store(true)
+	if !f.begun.Load() {
+		f.begun.Store(true)
+	}
+	playing := f.playing.Load()
+	if playing && !f.udp {
+		for i := range f.taps {
+			if f.taps[i].channel == ch {
+				return f.media(&f.taps[i], 4+size, wait)
+			}
+		}
+	}
 	switch {
-	case f.udp, f.any() && (!f.playing.Load() || !f.allowed(b[1])):
+	case f.udp, f.any() && (!playing || !f.allowed(ch)):
 		f.foreign.Add(1)
 		f.skip = 4 + size
 	default:
@@ -168,13 +212,38 @@ func (f *framer) tunnelHead(wait bool) bool {
 	if !wait {
 		return false
 	}
-	line, err := f.br.ReadSlice('\n')
+	line, ok := f.line()
+	if !ok {
+		return true
+	}
 	f.out = append(f.out[:0], line...)
-	f.err = err
 	if len(bytes.TrimSpace(line)) == 0 {
 		f.http = false
 	}
 	return true
+}
+
+// line takes the next line with its line feed. In place of one that is too long for
+// anybody comes one that is no header. It is false, with err set, if none comes.
+func (f *framer) line() ([]byte, bool) {
+	for from, long := 0, false; ; {
+		b := f.in.data()
+		if i := bytes.IndexByte(b[from:], '\n'); i >= 0 {
+			b = b[:from+i+1]
+			f.in.use(len(b))
+			if long || len(b) > lineMax {
+				return []byte{'!', '\n'}, true
+			}
+			return b, true
+		}
+		if from = len(b); from >= lineMax {
+			f.in.use(from)
+			from, long = 0, true
+		}
+		if !f.need(from + 1) {
+			return nil, false
+		}
+	}
 }
 
 // starts are the ways in which a message from a camera begins.
@@ -186,11 +255,10 @@ var starts = []string{
 // messageAhead reports that a request or response comes next.
 func (f *framer) messageAhead() bool {
 	for n := 1; ; n++ {
-		b, err := f.br.Peek(n)
-		if err != nil {
-			f.err = err
+		if !f.need(n) {
 			return false
 		}
+		b := f.in.data()[:n]
 		possible := false
 		for _, s := range starts {
 			if len(s) < n || s[:n] != string(b) {
@@ -203,8 +271,8 @@ func (f *framer) messageAhead() bool {
 		}
 		if !possible {
 			f.lost = true
-			if b[0] == 'H' && !f.begun.Load() {
-				if b, _ := f.br.Peek(5); string(b) == "HTTP/" {
+			if b[0] == 'H' && !f.begun.Load() && f.need(5) {
+				if string(f.in.data()[:5]) == "HTTP/" {
 					f.err = ErrNotRTSP
 				}
 			}
@@ -217,15 +285,8 @@ func (f *framer) messageAhead() bool {
 func (f *framer) message() {
 	h := messageHead{}
 	for {
-		line, err := f.br.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) { // too long for anybody: leave it out
-			for errors.Is(err, bufio.ErrBufferFull) {
-				_, err = f.br.ReadSlice('\n')
-			}
-			line = []byte{'!', '\n'}
-		}
-		if err != nil {
-			f.err = err
+		line, ok := f.line()
+		if !ok {
 			return
 		}
 		if h.add(line) {
@@ -239,6 +300,13 @@ func (f *framer) message() {
 		f.skip = h.body
 		return
 	}
-	f.out = append(f.out[:0], h.text()...)
-	f.pass = h.body
+	var body []byte
+	if h.unmeasured() {
+		if body = f.description(); len(body) > 0 {
+			h.body = len(body)
+			f.repairs.Add(1)
+		}
+	}
+	f.out = append(append(f.out[:0], h.text()...), body...)
+	f.pass = h.body - len(body)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/conn"
@@ -18,9 +19,20 @@ func rtpFrame(channel byte, payload string) string {
 	return string([]byte{'$', channel, 0, byte(12 + len(payload)), 0x80, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3}) + payload
 }
 
+// plainSource reads into a spool without any haste.
+type plainSource struct{ io.Reader }
+
+func (p plainSource) fill(s *spool, need int) error {
+	n, err := p.Read(s.room(need))
+	s.took(n)
+	return err
+}
+
+func (plainSource) patience(time.Duration) bool { return true }
+
 // playingFramer is one after PLAY, with channels 0 and 1.
 func playingFramer(src io.Reader) *framer {
-	f := newFramer(src)
+	f := newFramer(plainSource{src})
 	f.allow(0)
 	f.playing.Store(true)
 	return f
@@ -82,7 +94,7 @@ func TestFramerBeforePlay(t *testing.T) {
 		"after SETUP":  {func(f *framer) { f.allow(0) }, ok},
 		"over UDP":     {func(f *framer) { f.udp = true }, ok},
 	} {
-		f := newFramer(strings.NewReader(f0 + ok))
+		f := newFramer(plainSource{strings.NewReader(f0 + ok)})
 		tc.set(f)
 		if got, err := io.ReadAll(f); string(got) != tc.want || err != nil {
 			t.Errorf("%s: %q %v", name, got, err)
@@ -94,11 +106,11 @@ func TestFramerKnowsWhatIsNotRTSP(t *testing.T) {
 	for name, in := range map[string]string{
 		"HTTP": "HTTP/1.1 200 OK\r\n\r\n", "noise": strings.Repeat("noise", 5000),
 	} {
-		if _, err := io.ReadAll(newFramer(strings.NewReader(in))); !errors.Is(err, ErrNotRTSP) {
+		if _, err := io.ReadAll(newFramer(plainSource{strings.NewReader(in)})); !errors.Is(err, ErrNotRTSP) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	f := newFramer(strings.NewReader("HTTP/1.0 200 OK\r\nX: y\r\n\r\nRTSP/1.0 200 OK\n\n"))
+	f := newFramer(plainSource{strings.NewReader("HTTP/1.0 200 OK\r\nX: y\r\n\r\nRTSP/1.0 200 OK\n\n")})
 	f.http = true
 	if got, err := io.ReadAll(f); string(got) != "HTTP/1.0 200 OK\r\nX: y\r\n\r\nRTSP/1.0 200 OK\r\n\r\n" || err != nil {
 		t.Errorf("%q %v", got, err)

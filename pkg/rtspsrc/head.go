@@ -20,7 +20,8 @@ const (
 type messageHead struct {
 	start   string
 	lines   []headLine
-	body    int // Content-Length
+	body    int  // Content-Length
+	length  bool // there was one
 	repairs int
 	rest    bool // lines that continue the last one belong to none that is kept
 }
@@ -62,7 +63,7 @@ func (h *messageHead) add(line []byte) (end bool) {
 	if strings.EqualFold(key, "Content-Length") {
 		h.rest = true
 		if n, err := strconv.ParseUint(value, 10, 31); err == nil {
-			h.body = int(n)
+			h.body, h.length = int(n), true
 		} else {
 			h.repairs++
 		}
@@ -104,6 +105,19 @@ func (h *messageHead) startLine(s string) string {
 // provisional reports a 1xx response, after which the real one comes.
 func (h *messageHead) provisional() bool {
 	return strings.HasPrefix(h.start, "RTSP/1.0 1") && len(strings.Fields(h.start)[1]) == 3
+}
+
+// unmeasured reports a session description whose length the camera does not tell.
+func (h *messageHead) unmeasured() bool {
+	if h.length || !strings.HasPrefix(h.start, "RTSP/1.0 200") {
+		return false
+	}
+	for _, l := range h.lines {
+		if strings.EqualFold(l.key, "Content-Type") {
+			return strings.HasPrefix(strings.ToLower(l.value), "application/sdp")
+		}
+	}
+	return false
 }
 
 // text is the head as gortsplib wants it.

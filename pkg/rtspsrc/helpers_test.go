@@ -62,7 +62,7 @@ func (s *sink) handle(t rtspsrc.Track, pkt *rtp.Packet, arrived time.Time) {
 	if s.packets == nil {
 		s.packets = map[string][]*rtp.Packet{}
 	}
-	s.packets[t.Codec] = append(s.packets[t.Codec], pkt)
+	s.packets[t.Codec] = append(s.packets[t.Codec], pkt.Clone())
 	s.late = append(s.late, time.Since(arrived))
 }
 

@@ -63,7 +63,7 @@ func (l *link) notRTSP(e *Error, err error) bool {
 		return false
 	}
 	w := l.wire.Load()
-	if w == nil || w.frames == nil || w.frames.begun.Load() || l.src.tunnel != gortsplib.TunnelNone {
+	if w == nil || w.frames.begun.Load() || l.src.tunnel != gortsplib.TunnelNone {
 		return false
 	}
 	head := w.firstBytes()

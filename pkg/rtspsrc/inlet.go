@@ -8,11 +8,7 @@ import (
 	"time"
 )
 
-// inletSize is the size of an inlet's buffer: a burst of some 40 packets comes in
-// with one system call, and 50 cameras still cost only 3 MB.
-const inletSize = 64 << 10
-
-// inlet is a TCP connection whose reads are buffered generously and which tells
+// inlet is a TCP connection that reads all that has arrived at once, and which tells
 // when it is about to wait for more.
 type inlet struct {
 	net.Conn
@@ -21,19 +17,19 @@ type inlet struct {
 
 	deadline atomic.Int64 // no write lasts longer: unix nanoseconds, 0 none
 
-	buf     []byte
-	r, w    int
-	arrived time.Time // when buf was filled; read by the goroutine that reads
+	arrived time.Time // of the newest bytes; read by the goroutine that reads
+	ahead   spool     // of Read, whose callers have little room
 
-	// The outcome of tryRead, which is kept as a value because a closure a read
-	// would be an allocation a read.
+	// into is where tryRead reads to. Its outcome is kept as a value because a
+	// closure a read would be an allocation a read.
+	into   *spool
 	try    func(fd uintptr) bool
 	tryN   int
 	tryErr error
 }
 
 func newInlet(c net.Conn, onBlock func()) *inlet {
-	in := &inlet{Conn: c, onBlock: onBlock, buf: make([]byte, inletSize)}
+	in := &inlet{Conn: c, onBlock: onBlock}
 	if in.onBlock == nil {
 		in.onBlock = func() {}
 	}
@@ -46,27 +42,38 @@ func newInlet(c net.Conn, onBlock func()) *inlet {
 	return in
 }
 
-// Read implements net.Conn. It must not be called by two goroutines at once.
+// Read implements net.Conn, for TLS and tunnels. It must not be called by two
+// goroutines at once.
 func (in *inlet) Read(p []byte) (int, error) {
-	if in.r == in.w {
-		n, err := in.fill()
-		if err != nil {
+	if len(in.ahead.data()) == 0 {
+		if err := in.fill(&in.ahead, 0); err != nil {
 			return 0, err
 		}
-		in.r, in.w = 0, n
-		in.arrived = time.Now()
 	}
-	n := copy(p, in.buf[in.r:in.w])
-	in.r += n
+	n := copy(p, in.ahead.data())
+	in.ahead.use(n)
 	return n, nil
 }
 
-// fill reads what has arrived into buf, waiting if nothing has.
-func (in *inlet) fill() (int, error) {
+// fill adds what has arrived to s, which is to hold need bytes, and waits if nothing
+// has.
+func (in *inlet) fill(s *spool, need int) error {
+	n, err := in.receive(s, need)
+	if err != nil {
+		return err
+	}
+	s.took(n)
+	in.arrived = time.Now()
+	s.at = in.arrived
+	return nil
+}
+
+func (in *inlet) receive(s *spool, need int) (int, error) {
 	if in.raw == nil {
 		in.onBlock()
-		return in.Conn.Read(in.buf)
+		return in.Conn.Read(s.room(need))
 	}
+	in.into = s
 	if err := in.raw.Read(in.try); err != nil {
 		return 0, err
 	}

@@ -15,12 +15,14 @@ const canTryRead = true
 // tryRead reads without waiting; false sends the goroutine to sleep until the
 // socket is readable.
 func (in *inlet) tryRead(fd uintptr) bool {
+	b := in.into.borrow()
 	for {
-		n, err := readNow(fd, in.buf)
+		n, err := readNow(fd, b)
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
 		case errors.Is(err, syscall.EAGAIN):
+			in.into.rest()
 			in.onBlock()
 			return false
 		case err != nil:

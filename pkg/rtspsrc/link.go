@@ -54,7 +54,7 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 	l.client = &gortsplib.Client{
 		Scheme:       u.Scheme,
 		Host:         s.dialHost(u),
-		Tunnel:       s.tunnel,
+		Tunnel:       s.clientTunnel(),
 		ReadTimeout:  s.cfg.RequestTimeout,
 		WriteTimeout: s.cfg.RequestTimeout,
 		Protocol:     l.clientProtocol(),
@@ -81,11 +81,13 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 }
 
 func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.src.cfg.DialTimeout)
+	defer cancel()
 	in, err := l.connect(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	return l.lay(in), nil
+	return l.lay(ctx, in, addr)
 }
 
 func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -100,32 +102,29 @@ func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return l.lay(tc), nil
+	return l.lay(ctx, tc, addr)
 }
 
 // lay puts a wire on a new connection, unless it is the second one of an HTTP
 // tunnel, which is only written to.
-func (l *link) lay(c net.Conn) net.Conn {
+func (l *link) lay(ctx context.Context, c net.Conn, addr string) (net.Conn, error) {
 	if l.wire.Load() != nil {
-		return c
+		return c, nil
+	}
+	if l.src.tunnel == gortsplib.TunnelWebSocket {
+		var err error
+		if c, err = openWebSocket(ctx, c, addr); err != nil {
+			return nil, err
+		}
 	}
 	w := newWire(c)
-	switch l.src.tunnel {
-	case gortsplib.TunnelHTTP:
-		w.frames.http = true
-	case gortsplib.TunnelWebSocket:
-		w.frames = nil
-	}
-	if w.frames != nil {
-		w.frames.udp = l.proto != gortsplib.ProtocolTCP
-	}
+	w.frames.http = l.src.tunnel == gortsplib.TunnelHTTP
+	w.frames.udp = l.proto != gortsplib.ProtocolTCP
 	l.wire.Store(w)
-	return w
+	return w, nil
 }
 
 func (l *link) connect(ctx context.Context, network, addr string) (*inlet, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.src.cfg.DialTimeout)
-	defer cancel()
 	if l.inlet.Load() != nil {
 		// Some servers answer a tunnel's GET before they are ready for its POST.
 		t := time.NewTimer(tunnelPause)

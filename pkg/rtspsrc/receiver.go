@@ -23,6 +23,9 @@ type receiver struct {
 	started time.Time
 	ssrc    uint32 // ours, in reports
 
+	pkt   rtp.Packet // the one that parse has read
+	named [128]bool  // payload types that the description names for this media
+
 	last    atomic.Int64  // arrival of the last packet, time.Duration since started
 	bytes   atomic.Uint64 // RTP, headers included
 	packets atomic.Uint64

@@ -12,8 +12,9 @@ import (
 	"github.com/pion/rtp"
 )
 
-// Handler receives one RTP packet, which it may keep. arrived is when the packet
-// was read from the socket.
+// Handler receives one RTP packet. Packet and payload are used again when it has
+// returned: what it keeps it must copy, as rtp.Packet.Clone does. arrived is when the
+// packet was read from the socket.
 type Handler func(t Track, pkt *rtp.Packet, arrived time.Time)
 
 // Session is one RTSP session with a camera. Its methods may be called from any
@@ -163,7 +164,7 @@ func (s *Session) Stats() Stats {
 	var st Stats
 	if len(rs) > 0 {
 		st.PacketsUnusable = rs[0].link.unusable.Load()
-		if w := rs[0].link.wire.Load(); w != nil && w.frames != nil {
+		if w := rs[0].link.wire.Load(); w != nil {
 			st.FramesForeign = w.frames.foreign.Load()
 			st.JunkBytes = w.frames.junk.Load()
 			st.HeadersRepaired = w.frames.repairs.Load()

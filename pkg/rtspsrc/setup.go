@@ -8,6 +8,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -34,16 +35,19 @@ func (s *Session) setup(l *link, tracks []Track, h Handler) ([]*receiver, error)
 		r := newReceiver(l, m, t, s.started)
 		r.adopt(l)
 		receivers = append(receivers, r)
-		l.client.OnPacketRTP(m, f, func(pkt *rtp.Packet) {
-			arrived, ok := r.arrival(pkt)
-			if !ok {
-				l.unusable.Add(1)
-				return
-			}
+		deliver := func(pkt *rtp.Packet, arrived time.Time) {
 			if r.count(pkt, arrived) {
 				s.firstPacket.Do(func() { close(s.flowing) })
 			}
 			h(t, pkt, arrived)
+		}
+		r.tapped(l, l.soFar().channel, deliver)
+		l.client.OnPacketRTP(m, f, func(pkt *rtp.Packet) {
+			if arrived, ok := r.arrival(pkt); ok {
+				deliver(pkt, arrived)
+			} else {
+				l.unusable.Add(1)
+			}
 		})
 		l.client.OnPacketRTCP(m, func(pkt rtcp.Packet) { r.report(pkt, time.Now()) })
 	}
@@ -82,9 +86,10 @@ func (l *link) find(t Track) (*description.Media, format.Format, error) {
 // way if the camera does not find the first.
 func (l *link) setup(m *description.Media) error {
 	original := m.Control
-	l.secret.Store(m.KeyMgmtMikey != nil || m.KeyMgmtSDES != nil || l.url.Scheme == "rtsps")
+	l.secret.Store(encrypted(m) || l.url.Scheme == "rtsps")
 	l.rtpSocket.Store(nil)
 	l.rtcpSocket.Store(nil)
+	l.setChannel(-1)
 	var first error
 	for _, control := range controls(original, l.desc.BaseURL) {
 		m.Control = control
@@ -109,6 +114,18 @@ func (l *link) setup(m *description.Media) error {
 		first = fmt.Errorf("the track's control URL cannot be used")
 	}
 	return first
+}
+
+// encrypted reports that gortsplib may find a key for a track, with which it decrypts
+// whatever comes.
+func encrypted(m *description.Media) bool {
+	return m.Profile != headers.TransportProfileAVP || m.KeyMgmtMikey != nil || m.KeyMgmtSDES != nil
+}
+
+func (l *link) setChannel(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.channel = n
 }
 
 // controls returns the ways to read a control attribute: as gortsplib does, which

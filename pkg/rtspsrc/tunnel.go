@@ -1,7 +1,11 @@
 package rtspsrc
 
 import (
+	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +40,14 @@ func splitTunnel(s string) (inner, scheme string, tunnel gortsplib.Tunnel) {
 	return s, "", gortsplib.TunnelNone
 }
 
+// clientTunnel is the tunnel that gortsplib makes; it knows nothing of a WebSocket.
+func (s *Source) clientTunnel() gortsplib.Tunnel {
+	if s.tunnel == gortsplib.TunnelWebSocket {
+		return gortsplib.TunnelNone
+	}
+	return s.tunnel
+}
+
 // dialHost is the host, and where it needs one the port, that gortsplib dials.
 func (s *Source) dialHost(u *base.URL) string {
 	if s.tunnel == gortsplib.TunnelNone || u.Port() != "" {
@@ -61,24 +73,38 @@ func (s *Source) hostPort(u *base.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
+// noTunnel is the status with which a web server refuses a tunnel.
+type noTunnel int
+
+func (n noTunnel) Error() string {
+	return fmt.Sprintf("the web server opens no tunnel: %d %s", int(n), http.StatusText(int(n)))
+}
+
 // explainTunnel adds what is known of a tunnel that was not opened.
 func (l *link) explainTunnel(e *Error) bool {
-	w := l.wire.Load()
-	if l.src.tunnel == gortsplib.TunnelNone || w == nil {
-		return false
-	}
-	head := string(w.firstBytes())
-	if !strings.HasPrefix(head, "HTTP/1.") {
-		return false
-	}
-	f := strings.Fields(head)
-	if len(f) < 2 || f[1] == "200" || f[1] == "101" {
+	var no noTunnel
+	if !errors.As(e.Err, &no) && !l.refusedByHTTP(&no) {
 		return false
 	}
 	e.slow = true
 	e.hint = "The camera's web server opens no tunnel here: check the port and the path, or use rtsp:// with the camera's RTSP port."
-	if f[1] == "401" {
+	if no == http.StatusUnauthorized {
 		e.hint = "The camera's web server wants a password before it opens a tunnel, which is not supported: use rtsp:// or rtsps:// with the camera's RTSP port."
 	}
+	return true
+}
+
+// refusedByHTTP finds the status in the answer to an HTTP tunnel's GET.
+func (l *link) refusedByHTTP(no *noTunnel) bool {
+	w := l.wire.Load()
+	if l.src.tunnel != gortsplib.TunnelHTTP || w == nil {
+		return false
+	}
+	f := strings.Fields(string(w.firstBytes()))
+	if len(f) < 2 || !strings.HasPrefix(f[0], "HTTP/1.") || f[1] == "200" {
+		return false
+	}
+	n, _ := strconv.Atoi(f[1])
+	*no = noTunnel(n)
 	return true
 }

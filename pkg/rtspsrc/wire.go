@@ -18,7 +18,7 @@ const teardownWait = 1200 * time.Millisecond
 // sends, and sees a session off.
 type wire struct {
 	net.Conn
-	frames *framer // nil if the bytes are not RTSP but a WebSocket's
+	frames *framer
 
 	readMu sync.Mutex
 	tail   []byte // the last bytes read, while leaving
@@ -44,32 +44,64 @@ func newWire(c net.Conn) *wire {
 func (w *wire) Read(p []byte) (int, error) {
 	w.readMu.Lock()
 	defer w.readMu.Unlock()
-	if w.frames != nil {
-		return w.frames.Read(p)
-	}
-	return rawWire{w}.Read(p)
+	return w.frames.Read(p)
 }
 
 // rawWire reads what the camera has sent as it is; readMu must be held.
 type rawWire struct{ w *wire }
 
+// fill implements source. Without TLS and tunnel, what arrives goes into the spool
+// without a stop on the way.
+func (r rawWire) fill(s *spool, need int) error {
+	had := len(s.data())
+	var err error
+	if in, ok := r.w.Conn.(*inlet); ok {
+		err = in.fill(s, need)
+	} else {
+		var n int
+		n, err = r.w.Conn.Read(s.room(need))
+		s.took(n)
+		s.at = time.Now()
+	}
+	if p := s.data(); len(p) > had || err != nil {
+		r.look(p[had:], err)
+	}
+	return err
+}
+
+// patience implements source.
+func (r rawWire) patience(d time.Duration) bool {
+	if d <= 0 {
+		return r.w.Conn.SetReadDeadline(time.Time{}) == nil
+	}
+	_, tunnel := r.w.Conn.(*webSocket) // which is done with after a timeout
+	return !tunnel && r.w.Conn.SetReadDeadline(time.Now().Add(d)) == nil
+}
+
 func (r rawWire) Read(p []byte) (int, error) {
+	n, err := r.w.Conn.Read(p)
+	r.look(p[:n], err)
+	return n, err
+}
+
+// look sees what passes.
+func (r rawWire) look(p []byte, err error) {
 	w := r.w
-	n, err := w.Conn.Read(p)
-	if len(w.head) < headSize && n > 0 {
-		w.keepHead(p[:n])
+	if len(w.head) < headSize && len(p) > 0 {
+		w.keepHead(p)
 	}
 	if err != nil {
-		w.eof.Store(true)
-		w.sayGone()
+		if !isTimeout(err) {
+			w.eof.Store(true)
+			w.sayGone()
+		}
 	} else if w.leaving.Load() {
-		w.tail = append(w.tail, p[:n]...)
+		w.tail = append(w.tail, p...)
 		if bytes.Contains(w.tail, []byte("RTSP/1.")) {
 			w.sayGone()
 		}
 		w.tail = append(w.tail[:0], w.tail[max(0, len(w.tail)-6):]...)
 	}
-	return n, err
 }
 
 func (w *wire) sayGone() { w.goneOnce.Do(func() { close(w.gone) }) }

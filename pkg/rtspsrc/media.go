@@ -1,0 +1,91 @@
+package rtspsrc
+
+import (
+	"time"
+
+	"github.com/pion/rtp"
+)
+
+// tap is where the frames of one channel go, past gortsplib: it would copy each into
+// a slice of its own. The frame is only good during the call.
+type tap struct {
+	channel byte
+	take    func(frame []byte, arrived time.Time)
+}
+
+// lifeEvery is the time between two signs of life.
+const lifeEvery = time.Second
+
+// media hands a frame of size bytes, of which four are its head, to its tap.
+func (f *framer) media(t *tap, size int, wait bool) bool {
+	if !wait && len(f.in.data()) < size {
+		return false
+	}
+	if !f.need(size) {
+		return true
+	}
+	t.take(f.in.data()[4:size], f.in.at)
+	f.in.use(size)
+	if f.in.at.Sub(f.life) >= lifeEvery {
+		f.showLife()
+	}
+	return true
+}
+
+// showLife passes an empty frame on, on a channel that nobody has. gortsplib ends a
+// session in which it reads nothing, and would know nothing of the media otherwise.
+func (f *framer) showLife() {
+	f.life = f.in.at
+	if !f.accepted.Load() {
+		return
+	}
+	for ch := 255; ch >= 0; ch-- {
+		if !f.allowed(byte(ch)) {
+			f.out = append(f.out[:0], '$', byte(ch), 0, 0)
+			return
+		}
+	}
+}
+
+// tapped makes the track's frames come straight from the framer, if it can be: not
+// over UDP, and not if gortsplib must decrypt them first.
+func (r *receiver) tapped(l *link, channel int, deliver func(*rtp.Packet, time.Time)) {
+	w := l.wire.Load()
+	if w == nil || channel < 0 || channel > 255 || encrypted(r.media) {
+		return
+	}
+	for _, f := range r.media.Formats {
+		r.named[f.PayloadType()&0x7f] = true
+	}
+	w.frames.taps = append(w.frames.taps, tap{byte(channel), func(frame []byte, arrived time.Time) {
+		if r.parse(frame) {
+			deliver(&r.pkt, arrived)
+		}
+	}})
+}
+
+// parse reads a packet of the track from b into pkt, which refers to b. It judges as
+// gortsplib does: neither the version nor padding of no bytes makes a packet bad.
+func (r *receiver) parse(b []byte) bool {
+	h := &r.pkt.Header
+	begin, err := h.Unmarshal(b)
+	if err != nil || !r.named[h.PayloadType] {
+		r.link.unusable.Add(1)
+		return false
+	}
+	if h.PayloadType != r.track.PayloadType {
+		return false
+	}
+	end := len(b)
+	h.PaddingSize = 0
+	if h.Padding && end > begin {
+		h.PaddingSize = b[end-1]
+		end -= int(h.PaddingSize)
+	}
+	if end < begin || h.Padding && len(b) == begin {
+		r.link.unusable.Add(1)
+		return false
+	}
+	r.pkt.Payload = b[begin:end:end]
+	return true
+}
