@@ -14,6 +14,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/headers"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -51,6 +52,7 @@ type cameraOptions struct {
 	noTCP      bool // refuse TCP with 461
 	silentUDP  bool // accept UDP and send nothing over it
 	tls        *tls.Config
+	srtp       bool // RTP is encrypted, whatever is around it
 }
 
 func startCamera(tb testing.TB, opts cameraOptions) *camera {
@@ -79,6 +81,11 @@ func newCamera(opts cameraOptions) (*camera, error) {
 		{Type: description.MediaTypeVideo, Formats: []format.Format{h264}},
 		{Type: description.MediaTypeAudio, Formats: []format.Format{&format.G711{PayloadTyp: 0, MULaw: true, SampleRate: 8000, ChannelCount: 1}}},
 	}}
+	if opts.srtp {
+		for _, m := range c.desc.Medias {
+			m.Profile = headers.TransportProfileSAVP
+		}
+	}
 	for try := 0; ; try++ {
 		c.srv = &gortsplib.Server{
 			Handler: c, RTSPAddress: "127.0.0.1:0", TLSConfig: opts.tls,

@@ -100,22 +100,6 @@ func TestInletReadEndsWithClose(t *testing.T) {
 	}
 }
 
-func TestInletAllocatesNothing(t *testing.T) {
-	ours, theirs := socketPair(t)
-	in := newInlet(ours, nil)
-	msg, buf := make([]byte, 1000), make([]byte, 4096)
-	if n := testing.AllocsPerRun(200, func() {
-		if _, err := theirs.Write(msg); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := in.Read(buf); err != nil {
-			t.Fatal(err)
-		}
-	}); n > 0 {
-		t.Errorf("%v allocations a read", n)
-	}
-}
-
 func TestDatagramInlet(t *testing.T) {
 	var blocked atomic.Int64
 	pc, err := listenPacket("udp", ":0", func() { blocked.Add(1) }, 1<<20, false, 0)
@@ -153,29 +137,5 @@ func TestDatagramInlet(t *testing.T) {
 	}
 	if _, _, err := pc.ReadFrom(make([]byte, 10)); !isTimeout(err) {
 		t.Errorf("after the deadline: %v", err)
-	}
-}
-
-func TestDatagramInletAllocatesNothing(t *testing.T) {
-	in, err := listenPacket("udp", "127.0.0.1:0", nil, 1<<16, false, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	c, err := net.Dial("udp", in.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	msg, buf := make([]byte, 1000), make([]byte, 4096)
-	if n := testing.AllocsPerRun(200, func() {
-		if _, err := c.Write(msg); err != nil {
-			t.Fatal(err)
-		}
-		if n, _, err := in.ReadFrom(buf); n != len(msg) || err != nil {
-			t.Fatal(n, err)
-		}
-	}); n > 0 && canTryRead {
-		t.Errorf("%v allocations a datagram", n)
 	}
 }

@@ -14,7 +14,7 @@ type tap struct {
 }
 
 // lifeEvery is the time between two signs of life.
-const lifeEvery = time.Second
+const lifeEvery = time.Second / 2
 
 // media hands a frame of size bytes, of which four are its head, to its tap.
 func (f *framer) media(t *tap, size int, wait bool) bool {
