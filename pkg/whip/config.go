@@ -67,6 +67,9 @@ type Config struct {
 	// alone EF (RFC 8837 section 5), which a network may honour or not.
 	DSCP bool
 
+	// Pacing spreads bursts of video over time. The zero value does not.
+	Pacing Pacing
+
 	// NoTrickle puts all ICE candidates into the offer. Otherwise those of
 	// ICEServers follow in a PATCH, if the server takes one.
 	NoTrickle bool
@@ -170,6 +173,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.RelayOnly && len(cfg.ICEServers) == 0 && cfg.NoRestart {
 		return nil, &Error{Op: "config", Err: errors.New("relay only, but no ICE servers, and no restart for the server's own"), slow: true,
 			hint: "configure a TURN server or allow direct connections"}
+	}
+	if cfg.Pacing, err = cfg.Pacing.withDefaults(); err != nil {
+		return nil, &Error{Op: "config", Err: err, slow: true, hint: "give the rate in bits a second, or Auto"}
 	}
 	cfg.Timeouts = cfg.Timeouts.withDefaults()
 	if cfg.UserAgent == "" {

@@ -49,6 +49,12 @@ func (c *Client) Publish(ctx context.Context, tracks []Track) (*Session, error) 
 // start sets the connected session's goroutines going.
 func (s *Session) start() {
 	s.connected = time.Now()
+	for _, t := range s.tracks {
+		if t.kind == Video && s.client.cfg.Pacing.on() {
+			t.pace(s.client.cfg.Pacing, s.sockets.flush)
+			s.paced = t.pacer
+		}
+	}
 	for i, sender := range s.pc.GetSenders() {
 		s.readers.Add(1)
 		go s.readRTCP(s.tracks[i], sender)

@@ -40,13 +40,17 @@ type sentLine struct {
 	at        time.Time // when its first packet was sent
 }
 
-// count notes a packet. The pairing of RTP time and wall-clock time is taken at
-// the first packet of a timestamp, so that the time to send a large picture does
-// not move it.
-func (l *sentLine) count(timestamp uint32, size int, now time.Time) {
-	if l.packets == 0 || timestamp != l.timestamp {
+// observe notes when a packet was written. The pairing of RTP time and wall-clock
+// time is taken at the first packet of a timestamp, so that the time to send a large
+// picture does not move it.
+func (l *sentLine) observe(timestamp uint32, now time.Time) {
+	if l.at.IsZero() || timestamp != l.timestamp {
 		l.timestamp, l.at = timestamp, now
 	}
+}
+
+// count notes a packet that is sent.
+func (l *sentLine) count(size int) {
 	l.packets++
 	l.octets += uint32(size) //nolint:gosec // wraps, as RFC 3550 section 6.4.1 has it
 }

@@ -48,8 +48,10 @@ func TestSentLine(t *testing.T) {
 	if _, ok := l.report(1, 90000, start); ok {
 		t.Error("a report before the first packet")
 	}
-	l.count(1000, 10, start)
-	l.count(1000, 20, start.Add(30*time.Millisecond)) // the same picture, sent over some time
+	l.observe(1000, start)
+	l.count(10)
+	l.observe(1000, start.Add(30*time.Millisecond)) // the same picture, sent over some time
+	l.count(20)
 	sr, ok := l.report(1, 90000, start.Add(time.Second))
 	if !ok || sr.RTPTime != 91000 || sr.PacketCount != 2 || sr.OctetCount != 30 {
 		t.Errorf("%+v", sr)

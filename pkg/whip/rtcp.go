@@ -85,10 +85,18 @@ func (t *localTrack) newFIR(seq uint8) bool {
 }
 
 func (t *localTrack) answerNack(pairs []rtcp.NackPair, scratch []byte) []byte {
+	if t.pacer != nil {
+		for i := range pairs {
+			seqs := pairs[i].PacketList()
+			t.nacked.Add(uint64(len(seqs)))
+			t.pacer.resend(seqs, time.Now())
+		}
+		return scratch
+	}
 	for i := range pairs {
 		pairs[i].Range(func(seq uint16) bool {
 			t.nacked.Add(1)
-			scratch = t.resend(seq, scratch)
+			scratch, _ = t.resend(seq, scratch)
 			return true
 		})
 	}

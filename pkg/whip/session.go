@@ -33,6 +33,7 @@ type Session struct {
 	sockets sockets
 	tracks  []*localTrack
 	cname   string
+	paced   *pacer // of the video track; nil without pacing
 
 	// Set while the session is made, constant afterwards.
 	url        *url.URL // of the WHIP session; nil until there is one
@@ -91,6 +92,9 @@ func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	err := t.write(h, payload)
 	if h.Marker || t.kind == Audio {
 		s.sockets.flush()
+	}
+	if s.paced != nil && t.kind == Audio {
+		s.paced.aside.Add(int64(len(payload) + t.packetOverhead()))
 	}
 	return err
 }
@@ -193,6 +197,9 @@ func (s *Session) finish(reason error) {
 func (s *Session) tearDown(ctx context.Context) {
 	s.ended.Store(true)
 	s.endTrickle()
+	if s.paced != nil {
+		s.paced.close()
+	}
 	s.sendBye()
 	if s.url != nil {
 		if err := s.client.deleteSession(ctx, s.url); err != nil {

@@ -26,6 +26,8 @@ type Stats struct {
 	AvailableRate int
 	// Restarts counts the times that the session has moved to a new path.
 	Restarts uint64
+	// Pacing is what Config.Pacing does; all 0 without it.
+	Pacing PacingStats
 	// MalformedRTCP counts what could not be read.
 	MalformedRTCP uint64
 }
@@ -49,6 +51,16 @@ type TrackStats struct {
 	LastReceiverReport time.Time // zero if there was none
 }
 
+// PacingStats tell of the queue that Config.Pacing puts before the network.
+type PacingStats struct {
+	Rate      int           // bits a second: the configured one, or the present one of Auto
+	Delay     time.Duration // the longest wait of a packet that left in the last 5 to 10 s
+	Queued    int           // bytes that wait now
+	Delayed   uint64        // packets that have waited
+	Hastened  uint64        // of those, the ones sent above the rate, for the sake of MaxDelay or room
+	Discarded uint64        // requests for retransmissions that found no room in the queue
+}
+
 // Stats may be called at any time from any goroutine.
 func (s *Session) Stats() Stats {
 	st := Stats{
@@ -60,6 +72,9 @@ func (s *Session) Stats() Stats {
 	}
 	st.DeliveredRate, st.DeliveredLoss = s.feedback.delivered(time.Now())
 	st.AvailableRate = available(st.DeliveredRate, st.DeliveredLoss)
+	if s.paced != nil {
+		st.Pacing = s.paced.stats(time.Now())
+	}
 	for _, t := range s.tracks {
 		ts := TrackStats{
 			Kind: t.kind, Codec: t.chosen.Name, SSRC: t.ssrc,

@@ -25,6 +25,7 @@ type localTrack struct {
 	writer   webrtc.TrackLocalWriter
 	extended extended
 	rtx      rtxLine
+	pacer    *pacer // nil for audio, and without pacing
 
 	mu      sync.Mutex
 	line    sentLine
@@ -91,16 +92,32 @@ func (t *localTrack) StreamID() string { return t.streamID }
 // Kind is audio or video.
 func (t *localTrack) Kind() webrtc.RTPCodecType { return rtpKind(t.kind) }
 
-// write sends a packet of the caller's. The header's SSRC and payload type are
-// filled in.
+// write sends a packet of the caller's, or has the pacer do so. The header's SSRC and
+// payload type are filled in.
 func (t *localTrack) write(h *rtp.Header, payload []byte) error {
-	h.SSRC = t.ssrc
-	h.PayloadType = t.chosen.payloadType
 	now := time.Now()
 	t.mu.Lock()
-	t.line.count(h.Timestamp, len(payload), now)
-	t.history.put(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
+	t.line.observe(h.Timestamp, now)
+	if t.pacer != nil {
+		t.mu.Unlock()
+		t.pacer.write(h, payload, now)
+		return nil
+	}
+	t.keep(h, payload, now)
 	t.mu.Unlock()
+	return t.depart(h, payload)
+}
+
+// keep notes a packet that is about to be sent; mu is held.
+func (t *localTrack) keep(h *rtp.Header, payload []byte, now time.Time) {
+	t.line.count(len(payload))
+	t.history.put(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
+}
+
+// depart sends a packet of the caller's for the first time.
+func (t *localTrack) depart(h *rtp.Header, payload []byte) error {
+	h.SSRC = t.ssrc
+	h.PayloadType = t.chosen.payloadType
 	t.packetsSent.Add(1)
 	t.bytesSent.Add(uint64(rtpHeaderSize + len(payload)))
 	return t.transmit(h, payload)
@@ -108,22 +125,50 @@ func (t *localTrack) write(h *rtp.Header, payload []byte) error {
 
 const rtpHeaderSize = 12
 
+// packetOverhead is what a packet takes beside its payload on a path over UDP and
+// IPv4: their headers, RTP's with extensions, and the tag of SRTP.
+func (t *localTrack) packetOverhead() int {
+	const udp, ip, tag = 8, 20, 16
+	return ip + udp + rtpHeaderSize + t.chosen.extras.bytes() + tag
+}
+
+// pace has the track's packets leave by a pacer.
+func (t *localTrack) pace(cfg Pacing, flush func()) {
+	send := func(h *rtp.Header, payload []byte) {
+		t.mu.Lock()
+		t.keep(h, payload, time.Now())
+		t.mu.Unlock()
+		_ = t.depart(h, payload) // fails only when the session ends
+	}
+	var scratch []byte
+	again := func(seq uint16) int {
+		sent := false
+		scratch, sent = t.resend(seq, scratch)
+		if !sent {
+			return 0
+		}
+		return len(scratch)
+	}
+	t.pacer = newPacer(cfg, t.packetOverhead(), send, again, flush)
+}
+
 // resend answers one entry of a NACK. It sends on the packet's own SSRC and with
 // its own sequence number, as wants everyone who does not do RTX.
-func (t *localTrack) resend(seq uint16, buf []byte) []byte {
+func (t *localTrack) resend(seq uint16, buf []byte) (scratch []byte, sent bool) {
 	t.mu.Lock()
 	p, ok := t.history.get(seq, time.Now(), buf[:0])
 	t.mu.Unlock()
 	if !ok {
-		return buf
+		return buf, false
 	}
 	h := rtp.Header{
 		Version: 2, Marker: p.marker, PayloadType: t.chosen.payloadType,
 		SequenceNumber: p.seq, Timestamp: p.timestamp, SSRC: t.ssrc,
 	}
-	if err := t.retransmit(&h, p.payload); err == nil {
-		t.retransmitted.Add(1)
-		t.bytesSent.Add(uint64(rtpHeaderSize + len(p.payload)))
+	if err := t.retransmit(&h, p.payload); err != nil {
+		return p.payload, false
 	}
-	return p.payload
+	t.retransmitted.Add(1)
+	t.bytesSent.Add(uint64(rtpHeaderSize + len(p.payload)))
+	return p.payload, true
 }
