@@ -32,6 +32,7 @@ type publishCmd struct {
 	Transport    string        `enum:"auto,tcp,udp,multicast" default:"auto" help:"How RTP comes from the camera: auto, tcp, udp or multicast (default: ${default})."`
 	Audio        string        `enum:"auto,off" default:"auto" help:"auto or off (default: ${default})."`
 	BFrames      string        `name:"b-frames" enum:"refuse,drop" default:"refuse" help:"What to do with B-frames, refuse or drop (default: ${default})."`
+	Pacing       site.Pacing   `default:"off" placeholder:"PACING" help:"Spread bursts: off, auto or a rate such as 7Mbps (default: ${default})."`
 	Codec        string        `enum:"h264,h265" default:"h264" help:"The video's codec, h264 or h265; LiveKit Ingress takes h264 only (default: ${default})."`
 	Hold         time.Duration `default:"15s" placeholder:"DURATION" help:"Keep the participant while the camera is away (default: ${default})."`
 
@@ -103,6 +104,7 @@ func (c *publishCmd) config(a *app) (*site.Config, error) {
 	cam.URL, cam.Username, cam.PasswordFile = c.RTSPURL, c.Username, c.PasswordFile
 	cam.Transport, cam.Audio, cam.Hold = site.Transport(c.Transport), site.Audio(c.Audio), site.Duration(c.Hold)
 	cam.BFrames, cam.Codec = site.BFrames(c.BFrames), site.Codec(c.Codec)
+	cam.Pacing = c.Pacing
 	cam.Name = orElse(c.Name, nameOf(c.RTSPURL))
 	if c.WHIPURL != "" {
 		cam.WHIP = &site.WHIP{URL: c.WHIPURL, TokenFile: c.TokenFile}

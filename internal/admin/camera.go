@@ -30,14 +30,20 @@ type Camera struct {
 
 	SessionAge       float64    `json:"session_age"` // seconds; 0: no session
 	Path             string     `json:"path,omitempty"`
+	PathType         string     `json:"path_type,omitempty"`     // host, srflx, prflx or relay
+	PathProtocol     string     `json:"path_protocol,omitempty"` // udp, tcp, tls or dtls
 	Packets          uint64     `json:"packets"`
 	Bytes            uint64     `json:"bytes"`
 	Lost             uint64     `json:"lost"`
 	Damaged          uint64     `json:"damaged"`
 	Nacked           uint64     `json:"nacked"`
+	Retransmitted    uint64     `json:"retransmitted"`
 	PLIs             uint64     `json:"plis"`
 	FractionLost     float64    `json:"fraction_lost"`
-	RTT              float64    `json:"rtt"` // seconds; 0: unknown
+	RTT              float64    `json:"rtt"`            // seconds; 0: unknown
+	AvailableRate    float64    `json:"available_rate"` // bits a second that the path carries at least; 0: unknown
+	Restarts         uint64     `json:"ice_restarts"`
+	Pacing           *Pacing    `json:"pacing,omitempty"` // nil: off
 	KeyFrames        uint64     `json:"key_frames"`
 	KeyFrameInterval float64    `json:"key_frame_interval"` // seconds; 0: unknown
 	LastFrame        *time.Time `json:"last_frame"`
@@ -46,6 +52,15 @@ type Camera struct {
 	CameraFailures   uint64     `json:"camera_failures"`
 	TargetFailures   uint64     `json:"target_failures"`
 	StreamChanges    uint64     `json:"stream_changes"`
+}
+
+// Pacing tells of the queue that spreads a camera's bursts.
+type Pacing struct {
+	Rate      float64 `json:"rate"`      // bits a second
+	Delay     float64 `json:"delay"`     // seconds: the longest wait of a packet in the last seconds
+	Delayed   uint64  `json:"delayed"`   // packets that have waited
+	Hastened  uint64  `json:"hastened"`  // of those, the ones sent above the rate because they had waited long enough
+	Discarded uint64  `json:"discarded"` // retransmissions for which there was no room
 }
 
 func cameraOf(s publisher.Status, now time.Time) Camera {
@@ -59,6 +74,11 @@ func cameraOf(s publisher.Status, now time.Time) Camera {
 		KeyFrames: s.KeyFrames, KeyFrameInterval: s.KeyFrameInterval.Seconds(),
 		CameraSessions: s.CameraSessions, TargetSessions: s.TargetSessions,
 		CameraFailures: s.CameraFailures, TargetFailures: s.TargetFailures,
+		PathType: s.PathType, PathProtocol: s.PathProtocol, Retransmitted: s.Retransmitted,
+		AvailableRate: s.AvailableRate, Restarts: s.Restarts,
+	}
+	if p := s.Pacing; p.Rate > 0 {
+		c.Pacing = &Pacing{p.Rate, p.Delay.Seconds(), p.Delayed, p.Hastened, p.Discarded}
 	}
 	if !s.SessionSince.IsZero() {
 		c.SessionAge = now.Sub(s.SessionSince).Seconds()

@@ -41,6 +41,10 @@ var (
 		"1 for the state the camera is in, 0 for the others.", []string{"camera", "state"}, nil)
 )
 
+var pathDesc = prometheus.NewDesc("rtsp2whip_camera_path",
+	"1 for the kind of path in use: the type of the local ICE candidate, and the protocol to the far end or to the TURN server.",
+	[]string{"camera", "type", "protocol"}, nil)
+
 var metrics = []metric{
 	gauge("state_since_timestamp_seconds", "Unix time of the last change of state.",
 		func(s publisher.Status) float64 { return float64(s.Since.UnixMilli()) / 1000 }),
@@ -61,11 +65,24 @@ var metrics = []metric{
 		func(s publisher.Status) float64 { return s.RTT.Seconds() }),
 	gauge("fraction_lost", "Share of video packets lost towards the far end, 0 to 1, by its newest report.",
 		func(s publisher.Status) float64 { return s.FractionLost }),
+	gauge("available_bits_per_second", "What the path to the far end carries at least; 0 while unknown.",
+		func(s publisher.Status) float64 { return s.AvailableRate }),
+	gauge("pacing_bits_per_second", "Rate at which bursts are spread; 0 without pacing.",
+		func(s publisher.Status) float64 { return s.Pacing.Rate }),
+	gauge("pacing_delay_seconds", "The longest that a packet has waited for pacing in the last seconds.",
+		func(s publisher.Status) float64 { return s.Pacing.Delay.Seconds() }),
+	counter("paced_packets_total", "RTP packets that have waited for pacing.", func(s publisher.Status) uint64 { return s.Pacing.Delayed }),
+	counter("paced_hastened_packets_total", "RTP packets sent above the rate of pacing, because they had waited long enough.",
+		func(s publisher.Status) uint64 { return s.Pacing.Hastened }),
+	counter("paced_discarded_packets_total", "Retransmissions for which pacing had no room.",
+		func(s publisher.Status) uint64 { return s.Pacing.Discarded }),
 	counter("sent_packets_total", "RTP packets sent to the target.", func(s publisher.Status) uint64 { return s.Packets }),
 	counter("sent_bytes_total", "RTP payload bytes sent to the target.", func(s publisher.Status) uint64 { return s.Bytes }),
 	counter("lost_packets_total", "RTP packets lost between the camera and this program.", func(s publisher.Status) uint64 { return s.Lost }),
 	counter("damaged_access_units_total", "Access units not sent in full because of such losses.", func(s publisher.Status) uint64 { return s.Damaged }),
 	counter("nacked_packets_total", "RTP packets that the far end asked for again.", func(s publisher.Status) uint64 { return s.Nacked }),
+	counter("retransmitted_packets_total", "RTP packets sent to the far end again.", func(s publisher.Status) uint64 { return s.Retransmitted }),
+	counter("ice_restarts_total", "Moves of a session to a new path by an ICE restart.", func(s publisher.Status) uint64 { return s.Restarts }),
 	counter("key_frame_requests_total", "PLI and FIR received from the far end.", func(s publisher.Status) uint64 { return s.PLIs }),
 	counter("key_frames_total", "Key frames seen from the camera.", func(s publisher.Status) uint64 { return s.KeyFrames }),
 	counter("camera_sessions_total", "RTSP sessions that played.", func(s publisher.Status) uint64 { return s.CameraSessions }),
@@ -82,6 +99,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- infoDesc
 	ch <- camerasDesc
 	ch <- stateDesc
+	ch <- pathDesc
 	for _, m := range metrics {
 		ch <- m.desc
 	}
@@ -95,6 +113,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count[s.State]++
 		for _, m := range metrics {
 			ch <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(s), s.Name)
+		}
+		if s.PathType != "" {
+			ch <- prometheus.MustNewConstMetric(pathDesc, prometheus.GaugeValue, 1, s.Name, s.PathType, s.PathProtocol)
 		}
 		for _, state := range publisher.States() {
 			ch <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, oneIf(s.State == state), s.Name, string(state))

@@ -77,8 +77,12 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 		return o, err
 	}
 	defer s.cam.Stop()
+	receiver := whiptest.Config{OnRTP: s.receiver.RTP, Link: p.Link}
+	if want.tight {
+		receiver.ReceiveBuffer = 104 << 10 // doubled by Linux: its default
+	}
 	var stop func()
-	s.server, stop = whiptest.Start(whiptest.Config{OnRTP: s.receiver.RTP, Link: p.Link})
+	s.server, stop = whiptest.Start(receiver)
 	defer stop()
 	if err := s.wire(); err != nil {
 		return o, err

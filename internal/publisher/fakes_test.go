@@ -239,7 +239,8 @@ func (s *fakeSession) Done() <-chan struct{} { return s.done }
 func (s *fakeSession) Err() error            { return s.err }
 
 func (s *fakeSession) Stats() TargetStats {
-	st := TargetStats{Nacked: 2, KeyFramesWant: 1, Path: "udp"}
+	st := TargetStats{Nacked: 2, KeyFramesWant: 1, Path: "udp", PathType: "host", Retransmitted: 2, Restarts: 1,
+		Pacing: PacingStats{Rate: 7e6, Delayed: 10, Hastened: 3, Discarded: 1}}
 	s.mu.Lock()
 	for _, sent := range s.sent {
 		st.Sent += uint64(len(sent))

@@ -122,6 +122,8 @@ type TargetSession interface {
 // TargetStats is what the far end's RTCP says about one session.
 type TargetStats struct {
 	Nacked        uint64        // packets asked for again
+	Retransmitted uint64        // packets sent again
+	Restarts      uint64        // moves to a new path
 	KeyFramesWant uint64        // PLI and FIR received
 	Sent          uint64        // packets, without those sent again
 	FractionLost  float64       // 0..1, newest receiver report of the video track
@@ -130,4 +132,25 @@ type TargetStats struct {
 	RTT           time.Duration // 0 while unknown
 	LastReport    time.Time     // the newest receiver report of the video track, zero if there was none
 	Path          string        // the ICE pair in use, for people
+	PathType      string        // host, srflx, prflx or relay
+	PathProtocol  string        // udp, tcp, tls or dtls
+	AvailableRate float64       // bits a second that the path carries at least; 0 while unknown
+	Pacing        PacingStats
+}
+
+// PacingStats tell of the queue that spreads bursts; all 0 without one.
+type PacingStats struct {
+	Rate      float64       // bits a second
+	Delay     time.Duration // the longest wait of a packet in the last seconds
+	Delayed   uint64        // packets that have waited
+	Hastened  uint64        // of those, the ones sent above the rate because they had waited long enough
+	Discarded uint64        // retransmissions for which there was no room
+}
+
+// plus adds the counts of another session.
+func (p PacingStats) plus(o PacingStats) PacingStats {
+	p.Delayed += o.Delayed
+	p.Hastened += o.Hastened
+	p.Discarded += o.Discarded
+	return p
 }

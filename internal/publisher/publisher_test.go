@@ -209,6 +209,9 @@ func TestSessionLostIsRebuiltWithoutTheCamera(t *testing.T) {
 		if s.Nacked != 4 || s.PLIs != 2 {
 			t.Errorf("totals over both sessions: %d nacked, %d PLIs; want 4, 2", s.Nacked, s.PLIs)
 		}
+		if want := (PacingStats{Rate: 7e6, Delayed: 20, Hastened: 6, Discarded: 2}); s.Retransmitted != 4 || s.Restarts != 2 || s.Pacing != want {
+			t.Errorf("totals over both sessions: %d retransmitted, %d restarts, %+v", s.Retransmitted, s.Restarts, s.Pacing)
+		}
 	})
 	if n := strings.Count(log, "target failed"); n != 2 {
 		t.Errorf("%d lines about the failing target, want 2 (lost, refused):\n%s", n, log)

@@ -21,11 +21,11 @@ type reading struct {
 
 // sample turns counters of feeds and sessions into rates and totals.
 type sample struct {
-	ring          [sampleSpan + 1]reading
-	n             int
-	nacked, wants uint64 // of the sessions that have ended
-	fps, bitrate  float64
-	problem       string // the newest that the repacker told
+	ring         [sampleSpan + 1]reading
+	n            int
+	before       TargetStats // counts of the sessions that have ended
+	fps, bitrate float64
+	problem      string // the newest that the repacker told
 
 	session TargetSession // that of the stats below
 	stats   TargetStats   // a second ago
@@ -33,8 +33,12 @@ type sample struct {
 
 // ended adds an ended session's counters to the totals.
 func (s *sample) ended(last TargetStats) {
-	s.nacked += last.Nacked
-	s.wants += last.KeyFramesWant
+	b := &s.before
+	b.Nacked += last.Nacked
+	b.KeyFramesWant += last.KeyFramesWant
+	b.Retransmitted += last.Retransmitted
+	b.Restarts += last.Restarts
+	b.Pacing = b.Pacing.plus(last.Pacing)
 }
 
 // rates adds a reading and returns access units and payload bits a second.
@@ -105,7 +109,7 @@ func (p *Publisher) Status() Status {
 	s := p.status
 	s.State, s.Since = p.state, p.since
 	s.FPS, s.Bitrate = p.sample.fps, p.sample.bitrate
-	s.Nacked, s.PLIs = p.sample.nacked, p.sample.wants
+	before := p.sample.before
 	s.Stream, s.StreamNote = p.streams.playing, p.streams.note()
 	session, video := p.session, p.video
 	if s.State == Live && s.Reason == "" {
@@ -117,12 +121,11 @@ func (p *Publisher) Status() Status {
 	if ns := p.sent.last.Load(); ns != 0 {
 		s.LastFrame = time.Unix(0, ns)
 	}
+	var t TargetStats
 	if session != nil {
-		t := session.Stats()
-		s.Nacked += t.Nacked
-		s.PLIs += t.KeyFramesWant
-		s.FractionLost, s.RTT, s.Path = t.FractionLost, t.RTT, t.Path
+		t = session.Stats()
 	}
+	s.target(before, t)
 	if video != nil {
 		v := video.video.Stats()
 		s.Codec = p.cfg.Codec
@@ -131,4 +134,16 @@ func (p *Publisher) Status() Status {
 		s.KeyFrames, s.KeyFrameInterval = v.KeyFrames, v.KeyFrameInterval
 	}
 	return s
+}
+
+// target fills in what the sessions' far ends have told: counts of all sessions,
+// figures of the present one.
+func (s *Status) target(before, now TargetStats) {
+	s.Nacked = before.Nacked + now.Nacked
+	s.PLIs = before.KeyFramesWant + now.KeyFramesWant
+	s.Retransmitted = before.Retransmitted + now.Retransmitted
+	s.Restarts = before.Restarts + now.Restarts
+	s.FractionLost, s.RTT, s.AvailableRate = now.FractionLost, now.RTT, now.AvailableRate
+	s.Path, s.PathType, s.PathProtocol = now.Path, now.PathType, now.PathProtocol
+	s.Pacing = now.Pacing.plus(before.Pacing)
 }

@@ -54,12 +54,18 @@ type Status struct {
 
 	SessionSince     time.Time // zero: no session
 	Path             string    // the ICE pair in use
+	PathType         string    // host, srflx, prflx or relay; "" for no session
+	PathProtocol     string    // udp, tcp, tls or dtls
 	Packets, Bytes   uint64    // RTP packets and payload bytes sent
 	Lost             uint64    // packets lost between the camera and us
 	Damaged          uint64    // access units not sent in full because of that
 	Nacked           uint64    // packets the far end asked for again
-	PLIs             uint64    // key frame requests from the far end
-	FractionLost     float64   // 0..1, as the far end reports it
+	Retransmitted    uint64    // packets sent to it again
+	Restarts         uint64    // ICE restarts that moved a session to a new path
+	AvailableRate    float64   // bits a second that the path carries at least; 0 while unknown
+	Pacing           PacingStats
+	PLIs             uint64  // key frame requests from the far end
+	FractionLost     float64 // 0..1, as the far end reports it
 	RTT              time.Duration
 	KeyFrames        uint64
 	KeyFrameInterval time.Duration

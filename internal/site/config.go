@@ -62,6 +62,7 @@ type Camera struct {
 	SEI        SEI       `yaml:"sei"`
 	OnLoss     OnLoss    `yaml:"on_loss"`
 	BFrames    BFrames   `yaml:"b_frames"`
+	Pacing     Pacing    `yaml:"pacing"`
 	VideoTrack string    `yaml:"video_track"`
 	Codec      Codec     `yaml:"codec"`
 	TLS        TLS       `yaml:"tls"`

@@ -35,6 +35,7 @@ func TestFullFile(t *testing.T) {
 	sum := strings.Repeat("abcdef0123456789", 4)
 	shared := DefaultCamera()
 	shared.Username, shared.PasswordFile = "viewer", "gate"
+	shared.Pacing = PacingAuto
 	shared.Transport, shared.Hold, shared.TLS.Insecure = TransportTCP, Duration(time.Minute), true
 
 	gate := shared
@@ -60,6 +61,7 @@ func TestFullFile(t *testing.T) {
 			Name: "yard", URL: "rtsps://10.0.0.12/stream", Username: "admin", Password: secret.New("0123"),
 			Room: "yard", Identity: "cam yard", DisplayName: "Yard 北", Metadata: `{"floor": 0}`,
 			Transport: TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
+			Pacing:     7_000_000,
 			VideoTrack: "1", Codec: CodecH264, TLS: TLS{SHA256: sum}, Via: ViaIngress,
 		}, shed},
 		Network: Network{UDPPorts: PortRange{40000, 40009}, Interfaces: []string{"eth0", "wlan0"},

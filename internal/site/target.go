@@ -71,6 +71,7 @@ var (
 // newTarget makes the target that the camera names; it does no I/O.
 func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log *slog.Logger) (*target, error) {
 	media.Logger = log
+	media.Pacing = c.Pacing.whip()
 	media.TLS = cfg.LiveKit.TLS.whip()
 	if c.Via == ViaWHIP {
 		media.TLS = c.WHIP.TLS.whip()
@@ -218,10 +219,18 @@ func (s *session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 
 func (s *session) Stats() publisher.TargetStats {
 	st := s.Session.Stats()
-	out := publisher.TargetStats{RTT: st.RTT, Path: st.Pair, PathLost: st.DeliveredLoss}
+	out := publisher.TargetStats{
+		RTT: st.RTT, Path: st.Pair, PathType: st.Path.Type, PathProtocol: st.Path.Protocol,
+		Restarts: st.Restarts, AvailableRate: float64(st.AvailableRate), PathLost: st.DeliveredLoss,
+		Pacing: publisher.PacingStats{
+			Rate: float64(st.Pacing.Rate), Delay: st.Pacing.Delay, Delayed: st.Pacing.Delayed,
+			Hastened: st.Pacing.Hastened, Discarded: st.Pacing.Discarded,
+		},
+	}
 	for i, t := range st.Tracks {
 		out.Sent += t.PacketsSent
 		out.Nacked += t.Nacked
+		out.Retransmitted += t.Retransmitted
 		out.KeyFramesWant += t.PLI + t.FIR
 		if i == 0 {
 			out.FractionLost, out.Reported = t.FractionLost, t.LastReceiverReport

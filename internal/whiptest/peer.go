@@ -52,9 +52,11 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	// As servers do: a key frame comes at once. Where the system allows less, the
-	// rest is asked for again.
-	_ = conn.SetReadBuffer(4 << 20)
+	buffer := server.cfg.ReceiveBuffer
+	if buffer == 0 {
+		buffer = 4 << 20
+	}
+	_ = conn.SetReadBuffer(buffer) // where the system allows less, the rest is asked for again
 	s := &Session{server: server, path: path, offer: offer, gate: &gate{PacketConn: conn, open: server.cfg.Reachable, link: server.link}, tracks: map[string]*received{}}
 	s.Blackhole(server.cfg.NoMedia, server.cfg.NoMedia)
 	mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: s.gate, Logger: quiet().NewLogger("ice")})

@@ -66,6 +66,9 @@ type Config struct {
 	// Link is what the way to the server carries over UDP, in bits a second, with a
 	// queue of a quarter of a second; the rest is lost. 0: anything.
 	Link int
+	// ReceiveBuffer is that of the socket for media, in bytes; 4 MiB by default, as
+	// servers have it, so that a key frame may come at once.
+	ReceiveBuffer int
 	// NackInterval is between two looks for lost packets, 20 ms by default.
 	NackInterval time.Duration
 }

@@ -6,7 +6,8 @@
 // The package does not encode and does not packetize. Its callers hand over
 // RTP packets that are ready to be sent (1,200 bytes or less), one call a
 // packet, and each goes straight through SRTP to the socket: no queue, no copy
-// but the one kept for retransmission, no allocation of this package's own.
+// but the one kept for retransmission, no allocation of this package's own. Only [Config.Pacing], where
+// it is asked for, puts a bounded queue in between.
 //
 //	client, err := whip.New(whip.Config{Endpoint: "https://host/w", Token: whip.StaticToken("key")})
 //	session, err := client.Publish(ctx, []whip.Track{{Kind: whip.Video, Codecs: []whip.Codec{{Name: whip.H264}}}})

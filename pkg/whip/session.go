@@ -78,8 +78,8 @@ func (s *Session) ICEServers() []ICEServer { return append([]ICEServer(nil), s.i
 //
 // Video packets without the marker wait for the next one, so that a frame leaves in
 // one system call: until the marker, or Flush, or, where Flush has never been
-// called, for a millisecond. Audio does not
-// wait, and on systems that cannot send so, nothing does.
+// called, for a millisecond. Audio does not wait, and on systems that cannot send so,
+// nothing does. With Config.Pacing, video also waits for its turn.
 func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	if s.ended.Load() {
 		<-s.done

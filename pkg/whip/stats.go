@@ -16,6 +16,8 @@ type Stats struct {
 	// Pair is the path of the media, "192.0.2.1:40000 (host) -> 198.51.100.1:7885
 	// (host)"; empty if there is none.
 	Pair string
+	// Path says in two words what Pair is.
+	Path Path
 	// Connected is when ICE and DTLS came up.
 	Connected time.Time
 	// DeliveredRate is what has arrived in the last second, in bits a second, and
@@ -30,6 +32,15 @@ type Stats struct {
 	Pacing PacingStats
 	// MalformedRTCP counts what could not be read.
 	MalformedRTCP uint64
+}
+
+// Path is the kind of a path, by its end on this side; zero if there is none.
+type Path struct {
+	// Type is that of the candidate: "host", "srflx" or "prflx" for a direct path,
+	// without or with address translation; "relay" for one over a TURN server.
+	Type string
+	// Protocol is "udp" or "tcp", and to a TURN server also "tls" or "dtls".
+	Protocol string
 }
 
 // TrackStats are the counts of one track since the session began.
@@ -66,6 +77,7 @@ func (s *Session) Stats() Stats {
 	st := Stats{
 		RTT:           time.Duration(s.rtt.Load()),
 		Pair:          s.pair(),
+		Path:          s.path(),
 		Connected:     s.connected,
 		Restarts:      s.restarts.Load(),
 		MalformedRTCP: s.malformed.Load(),
@@ -91,13 +103,22 @@ func (s *Session) Stats() Stats {
 	return st
 }
 
-func (s *Session) pair() string {
+// selected is the pair of candidates in use, nil if there is none.
+func (s *Session) selected() *webrtc.ICECandidatePair {
 	senders := s.pc.GetSenders()
 	if len(senders) == 0 {
-		return ""
+		return nil
 	}
 	pair, err := senders[0].Transport().ICETransport().GetSelectedCandidatePair()
 	if err != nil || pair == nil || pair.Local == nil || pair.Remote == nil {
+		return nil
+	}
+	return pair
+}
+
+func (s *Session) pair() string {
+	pair := s.selected()
+	if pair == nil {
 		return ""
 	}
 	end := func(c *webrtc.ICECandidate) string {
@@ -108,4 +129,23 @@ func (s *Session) pair() string {
 		return net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port))) + " (" + typ + ")"
 	}
 	return end(pair.Local) + " -> " + end(pair.Remote)
+}
+
+func (s *Session) path() Path {
+	pair := s.selected()
+	if pair == nil {
+		return Path{}
+	}
+	p := Path{Type: pair.Local.Typ.String(), Protocol: pair.Local.Protocol.String()}
+	if pair.Local.Typ != webrtc.ICECandidateTypeRelay {
+		return p
+	}
+	for _, stats := range s.pc.GetStats() { // dear, but relays are rare
+		c, ok := stats.(webrtc.ICECandidateStats)
+		if ok && c.Type == webrtc.StatsTypeLocalCandidate && c.RelayProtocol != "" &&
+			c.IP == pair.Local.Address && c.Port == int32(pair.Local.Port) {
+			p.Protocol = c.RelayProtocol
+		}
+	}
+	return p
 }
