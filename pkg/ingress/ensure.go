@@ -1,18 +1,20 @@
 package ingress
 
 import (
-	"cmp"
 	"context"
-	"math"
-	"slices"
 
 	"github.com/livekit/protocol/livekit"
 )
 
 // Ensure returns the WHIP endpoint of a camera. It looks for the camera's
-// ingress in its room by spec.Name, adopts it, sets right what differs, and
-// makes one if there is none. Doubles are deleted. Calls for the same name and
-// room wait for each other.
+// ingress by spec.Name, adopts it, sets right what differs, and makes one if
+// there is none. Doubles are deleted. Calls for the same name and room wait for
+// each other.
+//
+// With a site's name in its marker an ingress is the camera's in whatever room it
+// is found: a camera that has moved takes its ingress along, and a site that has
+// been given a name takes over what it had before; see Marker. One through which
+// somebody publishes is left where it is.
 //
 // Call it before each WHIP session: an answer is not good for ever, somebody
 // may delete the ingress. It makes one request when nothing has changed.
@@ -34,9 +36,15 @@ func (c *Client) Ensure(ctx context.Context, spec Spec) (Endpoint, error) {
 	}
 	defer release()
 
-	info, err := c.find(ctx, spec)
+	inRoom, err := c.list(ctx, spec.Room)
 	if err != nil {
 		return Endpoint{}, err
+	}
+	info := c.choose(ctx, spec, inRoom)
+	if info == nil {
+		if info, err = c.adopt(ctx, spec, inRoom); err != nil {
+			return Endpoint{}, err
+		}
 	}
 	if info != nil && mustReplace(info, spec) {
 		if err := c.Delete(ctx, info.GetIngressId()); err != nil {
@@ -54,59 +62,6 @@ func (c *Client) Ensure(ctx context.Context, spec Spec) (Endpoint, error) {
 		return Endpoint{}, err
 	}
 	return c.endpoint(spec, info)
-}
-
-// find returns the camera's ingress, nil if it has none, and deletes doubles.
-func (c *Client) find(ctx context.Context, spec Spec) (*livekit.IngressInfo, error) {
-	all, err := c.list(ctx, spec.Room)
-	if err != nil {
-		return nil, err
-	}
-	ours := slices.DeleteFunc(all, func(i *livekit.IngressInfo) bool {
-		return i.GetName() != spec.Name || i.GetRoomName() != spec.Room ||
-			i.GetInputType() != livekit.IngressInput_WHIP_INPUT
-	})
-	if len(ours) == 0 {
-		return nil, nil
-	}
-	slices.SortFunc(ours, better)
-	for _, double := range ours[1:] {
-		// One that stays behind does no harm until the next Ensure, so failing
-		// here must not keep the camera out of its room.
-		if err := c.Delete(ctx, double.GetIngressId()); err != nil {
-			c.log.WarnContext(ctx, "double ingress not deleted", "ingress", double.GetIngressId(), "name", spec.Name, "error", err)
-			continue
-		}
-		c.logDone(ctx, "double ingress deleted", double)
-	}
-	return ours[0], nil
-}
-
-// better orders doubles, the one to keep first: the one in use, then the one
-// used longest ago, then by id. LiveKit does not tell when an ingress was made;
-// what counts is that two boxes with the same list choose the same one.
-func better(a, b *livekit.IngressInfo) int {
-	rank := func(i *livekit.IngressInfo) int {
-		switch stateOf(i) {
-		case Publishing:
-			return 0
-		case Buffering:
-			return 1
-		default:
-			return 2
-		}
-	}
-	started := func(i *livekit.IngressInfo) int64 {
-		if at := i.GetState().GetStartedAt(); at > 0 {
-			return at
-		}
-		return math.MaxInt64 // never
-	}
-	return cmp.Or(
-		cmp.Compare(rank(a), rank(b)),
-		cmp.Compare(started(a), started(b)),
-		cmp.Compare(a.GetIngressId(), b.GetIngressId()),
-	)
 }
 
 // mustReplace finds what an update cannot mend: LiveKit takes an empty string
@@ -198,6 +153,8 @@ func update(spec Spec, info *livekit.IngressInfo) (req *livekit.UpdateIngressReq
 			changed = append(changed, field)
 		}
 	}
+	set("name", &req.Name, spec.Name, info.GetName())
+	set("room", &req.RoomName, spec.Room, info.GetRoomName())
 	set("identity", &req.ParticipantIdentity, spec.Identity, info.GetParticipantIdentity())
 	set("display name", &req.ParticipantName, spec.displayName(), info.GetParticipantName())
 	set("metadata", &req.ParticipantMetadata, spec.Metadata, info.GetParticipantMetadata())

@@ -141,7 +141,7 @@ func TestEnsureDeletesDoubles(t *testing.T) {
 			State: &livekit.IngressState{Status: state, StartedAt: started},
 		}
 	}
-	const idle, buffering, publishing = livekit.IngressState_ENDPOINT_INACTIVE, livekit.IngressState_ENDPOINT_BUFFERING, livekit.IngressState_ENDPOINT_PUBLISHING
+	const buffering = livekit.IngressState_ENDPOINT_BUFFERING
 	for name, tc := range map[string]struct {
 		doubles []*livekit.IngressInfo
 		keep    string

@@ -12,21 +12,25 @@ const (
 	markerPrefix = "rtsp2whip"
 )
 
-// Marker is the name that our ingress of a camera carries: "rtsp2whip/<camera>",
-// or "rtsp2whip/<instance>/<camera>" where several sites share a room and may
-// use the same camera names. LiveKit keeps names but does not make them unique,
-// so the marker is how a camera's ingress is found again. Characters that are
-// special in a URL path are escaped, so every pair has one marker of its own.
-func Marker(instance, camera string) string {
-	if instance == "" {
+// Marker is the name that our ingress of a camera carries:
+// "rtsp2whip/<site>/<camera>", or "rtsp2whip/<camera>" for a site without a name.
+// LiveKit keeps names but does not make them unique, so the marker is how a
+// camera's ingress is found again. Characters that are special in a URL path are
+// escaped, so every pair has one marker of its own.
+//
+// A site's name tells its ingresses from those of every other site at the same
+// LiveKit. Without one, the same camera name in another room may be another
+// site's, so nothing outside of a camera's room is touched.
+func Marker(site, camera string) string {
+	if site == "" {
 		return markerPrefix + "/" + url.PathEscape(camera)
 	}
-	return markerPrefix + "/" + url.PathEscape(instance) + "/" + url.PathEscape(camera)
+	return markerPrefix + "/" + url.PathEscape(site) + "/" + url.PathEscape(camera)
 }
 
 // ParseMarker takes the name of an ingress apart; ok is false for one that
 // Marker has not made.
-func ParseMarker(name string) (instance, camera string, ok bool) {
+func ParseMarker(name string) (site, camera string, ok bool) {
 	parts := strings.Split(name, "/")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] != markerPrefix {
 		return "", "", false
@@ -36,11 +40,11 @@ func ParseMarker(name string) (instance, camera string, ok bool) {
 		return "", "", false
 	}
 	if len(parts) == 3 {
-		if instance, err = url.PathUnescape(parts[1]); err != nil {
+		if site, err = url.PathUnescape(parts[1]); err != nil {
 			return "", "", false
 		}
 	}
-	return instance, camera, Marker(instance, camera) == name
+	return site, camera, Marker(site, camera) == name
 }
 
 // Spec is what a camera wants to be in LiveKit.
