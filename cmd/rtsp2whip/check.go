@@ -52,7 +52,7 @@ func summarize(w io.Writer, file string, cfg *site.Config) error {
 			name += " (disabled)"
 		}
 		room, identity := cam.Room, cam.Identity
-		if cam.WHIP != nil {
+		if cam.WHIP != nil || cam.RoomToken != nil {
 			room, identity = "-", "-"
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", name, secret.URL(cam.URL), target(cam, cfg), room, identity)
@@ -61,10 +61,12 @@ func summarize(w io.Writer, file string, cfg *site.Config) error {
 }
 
 func target(cam site.Camera, cfg *site.Config) string {
-	switch cam.Via {
-	case site.ViaWHIP:
+	switch {
+	case cam.Via == site.ViaWHIP:
 		return secret.Endpoint(cam.WHIP.URL)
-	case site.ViaServer:
+	case cam.RoomToken != nil:
+		return "livekit-server " + secret.Endpoint(cfg.LiveKit.URL) + ", by room token"
+	case cam.Via == site.ViaServer:
 		return "livekit-server " + secret.Endpoint(cfg.LiveKit.URL)
 	}
 	return "LiveKit Ingress " + secret.Endpoint(cfg.LiveKit.URL)

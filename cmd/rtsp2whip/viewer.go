@@ -80,11 +80,12 @@ func viewerOf(client *ingress.Client, room string, ttl time.Duration) (ingress.V
 	return client.ViewerLink(room, "viewer-"+strings.ToLower(rand.Text()[:10]), ttl)
 }
 
-// roomsOf returns the rooms that the site's enabled cameras enter, in order.
+// roomsOf returns the rooms that the site's enabled cameras enter, in order, as
+// far as this box knows them: room tokens that others make name their own.
 func roomsOf(cfg *site.Config) []string {
 	var rooms []string
 	for _, cam := range cfg.EnabledCameras() {
-		if cam.Via != site.ViaWHIP && !slices.Contains(rooms, cam.Room) {
+		if cam.NeedsKeys() && !slices.Contains(rooms, cam.Room) {
 			rooms = append(rooms, cam.Room)
 		}
 	}

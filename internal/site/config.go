@@ -34,6 +34,7 @@ type LiveKit struct {
 	APIKeyFile    string        `yaml:"api_key_file" oneof:"api_key"`
 	APISecret     secret.Secret `yaml:"api_secret" oneof:"api_secret"`
 	APISecretFile string        `yaml:"api_secret_file" oneof:"api_secret"`
+	Site          string        `yaml:"site"` // tells this site's ingresses from every other's; "": not named
 	Room          string        `yaml:"room"`
 	Via           Via           `yaml:"via"`
 	WHIPURL       string        `yaml:"whip_url"` // instead of the URL that the Ingress API returns
@@ -50,10 +51,11 @@ type Camera struct {
 	PasswordFile string        `yaml:"password_file" oneof:"password"`
 	Enabled      bool          `yaml:"enabled"`
 
-	Room        string `yaml:"room"`         // livekit.room unless given; "" with a WHIP block
-	Identity    string `yaml:"identity"`     // Name unless given
-	DisplayName string `yaml:"display_name"` // Name unless given
-	Metadata    string `yaml:"metadata"`
+	Room        string            `yaml:"room"`         // livekit.room unless given; "" with a WHIP block
+	Identity    string            `yaml:"identity"`     // Name unless given
+	DisplayName string            `yaml:"display_name"` // Name unless given
+	Metadata    string            `yaml:"metadata"`
+	Attributes  map[string]string `yaml:"attributes"` // those of the defaults and its own; none is empty
 
 	Transport  Transport `yaml:"transport"`
 	Audio      Audio     `yaml:"audio"`
@@ -67,9 +69,13 @@ type Camera struct {
 	Codec      Codec     `yaml:"codec"`
 	TLS        TLS       `yaml:"tls"`
 
-	Via  Via   `yaml:"via" oneof:"target"`  // livekit.via unless given; ViaWHIP with a WHIP block
-	WHIP *WHIP `yaml:"whip" oneof:"target"` // nil unless Via is ViaWHIP
+	Via       Via        `yaml:"via" oneof:"target"`        // livekit.via unless given; ViaWHIP with a WHIP block
+	WHIP      *WHIP      `yaml:"whip" oneof:"target"`       // nil unless Via is ViaWHIP
+	RoomToken *RoomToken `yaml:"room_token" oneof:"target"` // in place of API keys; names Room, Identity and the like
 }
+
+// NeedsKeys tells whether the camera can go nowhere without LiveKit's API keys.
+func (c Camera) NeedsKeys() bool { return c.Via != ViaWHIP && c.RoomToken == nil }
 
 // TLS says how the certificate of a camera is judged (rtsps URLs only).
 type TLS struct {
@@ -83,6 +89,15 @@ type WHIP struct {
 	Token     secret.Secret `yaml:"token" oneof:"token"`
 	TokenFile string        `yaml:"token_file" oneof:"token"`
 	TLS       ServerTLS     `yaml:"tls"`
+}
+
+// RoomToken says where a camera's room token comes from, if others make it.
+type RoomToken struct {
+	TokenFile  string        `yaml:"token_file" oneof:"token"`
+	TokenURL   string        `yaml:"token_url" oneof:"token"` // https, or http on a loopback address
+	Bearer     secret.Secret `yaml:"bearer" oneof:"bearer"`   // for TokenURL
+	BearerFile string        `yaml:"bearer_file" oneof:"bearer"`
+	TLS        ServerTLS     `yaml:"tls"` // of TokenURL
 }
 
 // ServerTLS says how the certificate of a server is judged (https and wss only).

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -145,11 +146,16 @@ func (c *checker) duration(path string, d Duration, least, most time.Duration) {
 func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
 	c.text(at("identity"), cam.Identity, 256)
 	c.text(at("display_name"), cam.DisplayName, 256)
+	if cam.RoomToken != nil {
+		c.roomToken(at, cam, lk)
+		return
+	}
 	cam.Identity = cmp.Or(cam.Identity, cam.Name)
 	cam.DisplayName = cmp.Or(cam.DisplayName, cam.Name)
 	if len(cam.Metadata) > 64000 {
 		c.fail(at("metadata"), "longer than 64000 bytes")
 	}
+	c.attributes(at, cam.Attributes)
 	if cam.WHIP != nil {
 		c.whip(at, cam)
 		return
@@ -162,6 +168,27 @@ func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
 	cam.Room = cmp.Or(cam.Room, lk.Room)
 	if cam.Room == "" && cam.Enabled && !c.failed("livekit") && !c.failed("livekit.room") {
 		c.missing(at("room"), "give livekit.room, or a room here")
+	}
+}
+
+// attributes checks what goes to a participant besides its metadata. LiveKit
+// takes 64000 bytes of them in all.
+func (c *checker) attributes(at func(string) string, attributes map[string]string) {
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(attributes)) {
+		path := at("attributes") + "." + shownKey(key)
+		size += len(key) + len(attributes[key])
+		switch {
+		case key == "":
+			c.fail(path, "has no name")
+		case strings.HasPrefix(key, "lk.") || strings.HasPrefix(key, "ingress."):
+			c.fail(path, "names that begin with lk. or ingress. are LiveKit's own")
+		default:
+			c.text(path, key, 256)
+		}
+	}
+	if size > 64000 {
+		c.fail(at("attributes"), "longer than 64000 bytes in all")
 	}
 }
 
@@ -179,7 +206,7 @@ func (c *checker) whip(at func(string) string, cam *Camera) {
 // unique finds what two cameras must not share: a second participant with the
 // same identity throws the first one out of its room, and so without end.
 func (c *checker) unique(cameras []Camera) {
-	names, identities, endpoints := map[string]int{}, map[[2]string]int{}, map[[3]string]int{}
+	names, identities, endpoints, tokens := map[string]int{}, map[[2]string]int{}, map[[3]string]int{}, map[[2]string]int{}
 	for i, cam := range cameras {
 		at := func(key string) string { return fmt.Sprintf("cameras[%d].%s", i, key) }
 		if first, taken := names[cam.Name]; taken && cam.Name != "" {
@@ -193,6 +220,14 @@ func (c *checker) unique(cameras []Camera) {
 				c.fail(at("whip"), "the same endpoint and token as cameras[%d]%s", first, c.line(first))
 			}
 			endpoints[key] = i
+			continue
+		}
+		if r := cam.RoomToken; r != nil {
+			key := [2]string{r.TokenFile, r.TokenURL}
+			if first, taken := tokens[key]; taken && key != [2]string{} {
+				c.fail(at("room_token"), "the same room token as cameras[%d]%s: each camera needs an identity of its own ({name} stands for the camera's name)", first, c.line(first))
+			}
+			tokens[key] = i
 			continue
 		}
 		key := [2]string{cam.Room, cam.Identity}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ func (c *checker) complete(cfg *Config) {
 	}
 	c.environment(&cfg.LiveKit)
 	c.cameras(cfg)
-	c.livekit(&cfg.LiveKit, needsLiveKit(cfg.Cameras))
+	c.livekit(&cfg.LiveKit, needsLiveKit(cfg.Cameras), needsKeys(cfg.Cameras))
 	c.network(cfg)
 	c.admin(&cfg.Admin)
 }
@@ -38,6 +39,10 @@ func needsLiveKit(cameras []Camera) bool {
 		}
 	}
 	return false
+}
+
+func needsKeys(cameras []Camera) bool {
+	return slices.ContainsFunc(cameras, func(cam Camera) bool { return cam.Enabled && cam.NeedsKeys() })
 }
 
 // environment fills in what the file leaves out.
@@ -56,9 +61,9 @@ func (c *checker) environment(lk *LiveKit) {
 	}
 }
 
-func (c *checker) livekit(lk *LiveKit, needed bool) {
-	c.secret("livekit.api_key", &lk.APIKey, "livekit.api_key_file", lk.APIKeyFile, needed)
-	c.secret("livekit.api_secret", &lk.APISecret, "livekit.api_secret_file", lk.APISecretFile, needed)
+func (c *checker) livekit(lk *LiveKit, needed, keys bool) {
+	c.secret("livekit.api_key", &lk.APIKey, "livekit.api_key_file", lk.APIKeyFile, keys)
+	c.secret("livekit.api_secret", &lk.APISecret, "livekit.api_secret_file", lk.APISecretFile, keys)
 	if lk.URL != "" {
 		c.url("livekit.url", lk.URL, "LiveKit", "wss", "ws", "https", "http")
 	}
@@ -67,11 +72,14 @@ func (c *checker) livekit(lk *LiveKit, needed bool) {
 	}
 	c.serverTLS("livekit.tls", &lk.TLS, lk.URL)
 	c.text("livekit.room", lk.Room, 256)
-	if !needed {
-		return
+	if problem := nameProblem(lk.Site); lk.Site != "" && problem != "" {
+		c.fail("livekit.site", "%s: %s", quoted(lk.Site), problem)
 	}
-	if lk.URL == "" {
+	if needed && lk.URL == "" {
 		c.missing("livekit.url", "give it here or in LIVEKIT_URL")
+	}
+	if !keys {
+		return
 	}
 	if lk.APIKey.Empty() && lk.APIKeyFile == "" {
 		c.missing("livekit.api_key", "give api_key_file, api_key or LIVEKIT_API_KEY")

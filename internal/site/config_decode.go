@@ -3,6 +3,7 @@ package site
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -113,6 +114,8 @@ func (d *decoder) value(path string, n ast.Node, v reflect.Value) {
 		v.Set(target)
 	case reflect.Slice:
 		d.list(path, n, v)
+	case reflect.Map:
+		d.texts(path, n, v)
 	case reflect.Bool:
 		d.boolean(path, n, v)
 	case reflect.String:
@@ -170,6 +173,44 @@ func (d *decoder) list(path string, n ast.Node, v reflect.Value) {
 		d.value(fmt.Sprintf("%s[%d]", path, i), entry, element)
 		v.Set(reflect.Append(v, element))
 	}
+}
+
+// texts decodes a map of texts. What the defaults hold stays, but for an empty
+// text, which takes it away.
+func (d *decoder) texts(path string, n ast.Node, v reflect.Value) {
+	if _, ok := n.(*ast.NullNode); ok {
+		return
+	}
+	m, ok := n.(ast.MapNode)
+	if !ok {
+		d.fail(path, `must be a section with "key: value" lines, not %s`, kind(n))
+		return
+	}
+	merged := map[string]string{} // another map, so that a camera never writes into the defaults
+	maps.Copy(merged, v.Interface().(map[string]string))
+	given := map[string]bool{}
+	for it := m.MapRange(); it.Next(); {
+		key := it.Key().GetToken()
+		at := join(path, shownKey(key.Value))
+		if it.Key().IsMergeKey() {
+			d.at[at] = key.Position
+			d.fail(at, "merge keys are not read here: what cameras share belongs under defaults")
+			continue
+		}
+		d.mark(at, it.Value())
+		if given[key.Value] {
+			d.fail(at, "given twice")
+			continue
+		}
+		given[key.Value] = true
+		if text, ok := d.scalar(at, it.Value()); ok {
+			merged[key.Value] = text
+		}
+		if merged[key.Value] == "" {
+			delete(merged, key.Value)
+		}
+	}
+	v.Set(reflect.ValueOf(merged))
 }
 
 // mapping decodes key by key into the fields of a struct.

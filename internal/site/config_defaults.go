@@ -1,6 +1,9 @@
 package site
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Default returns what a file that says nothing means.
 func Default() Config {
@@ -33,5 +36,10 @@ func (c Camera) clone() Camera {
 		whip := *c.WHIP
 		c.WHIP = &whip
 	}
+	if c.RoomToken != nil {
+		token := *c.RoomToken
+		c.RoomToken = &token
+	}
+	c.Attributes = maps.Clone(c.Attributes)
 	return c
 }

@@ -54,13 +54,13 @@ func checkComplete(t *testing.T, cfg *Config) {
 		t.Error("no cameras")
 	}
 	for _, cam := range cfg.Cameras {
-		if cam.Name == "" || cam.URL == "" || cam.Identity == "" || strings.Contains(cam.URL, "@") && cam.Username == "" {
+		if cam.Name == "" || cam.URL == "" || (cam.Identity == "") != (cam.RoomToken != nil) || strings.Contains(cam.URL, "@") && cam.Username == "" {
 			t.Errorf("incomplete camera: %+v", cam)
 		}
 		if (cam.Via == ViaWHIP) != (cam.WHIP != nil) || cam.Via == "" || cam.WHIP != nil && cam.WHIP.URL == "" {
 			t.Errorf("camera without a target: %+v", cam)
 		}
-		if cam.Enabled && cam.Via != ViaWHIP && (cam.Room == "" || cfg.LiveKit.URL == "") {
+		if cam.Enabled && cam.Via != ViaWHIP && (cam.Room == "" && cam.RoomToken == nil || cfg.LiveKit.URL == "") {
 			t.Errorf("camera without a room: %+v", cam)
 		}
 	}

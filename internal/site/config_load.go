@@ -28,6 +28,9 @@ type Sources struct {
 	// Secret reads the file that a ..._file key names; nil: the keys are taken
 	// as they are and their secrets stay empty.
 	Secret func(path string) (secret.Secret, error)
+	// Dir is where relative names of files start from that are read again while
+	// the site runs; "": the working directory.
+	Dir string
 }
 
 // Load reads a site's file and the secrets that it names. Relative names of
@@ -44,6 +47,7 @@ func Load(path string, env func(string) string) (*Config, error) {
 	}
 	return Parse(path, data, Sources{
 		Env: env,
+		Dir: filepath.Dir(path),
 		Secret: func(name string) (secret.Secret, error) {
 			if filepath.IsAbs(name) {
 				return secret.ReadFile(name)

@@ -36,6 +36,7 @@ func TestFullFile(t *testing.T) {
 	shared := DefaultCamera()
 	shared.Username, shared.PasswordFile = "viewer", "gate"
 	shared.Pacing = PacingAuto
+	shared.Attributes = map[string]string{"site": "north", "floor": "0"}
 	shared.Transport, shared.Hold, shared.TLS.Insecure = TransportTCP, Duration(time.Minute), true
 
 	gate := shared
@@ -53,14 +54,15 @@ func TestFullFile(t *testing.T) {
 
 	want := &Config{
 		LiveKit: LiveKit{
-			URL: "wss://livekit.example.com", Room: "site-42", Via: ViaServer, WHIPURL: "https://whip.example.com/w",
+			URL: "wss://livekit.example.com", Site: "north", Room: "site-42", Via: ViaServer, WHIPURL: "https://whip.example.com/w",
 			APIKeyFile: "key", APIKey: secret.New("key"), APISecretFile: "secret", APISecret: secret.New("hunter2"),
 		},
 		Defaults: shared,
 		Cameras: []Camera{gate, {
 			Name: "yard", URL: "rtsps://10.0.0.12/stream", Username: "admin", Password: secret.New("0123"),
 			Room: "yard", Identity: "cam yard", DisplayName: "Yard 北", Metadata: `{"floor": 0}`,
-			Transport: TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
+			Attributes: map[string]string{"floor": "1", "name.of-it": "yard"},
+			Transport:  TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
 			Pacing:     7_000_000,
 			VideoTrack: "1", Codec: CodecH264, TLS: TLS{SHA256: sum}, Via: ViaIngress,
 		}, shed},

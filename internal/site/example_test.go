@@ -66,7 +66,9 @@ func collect(path string, n ast.Node, found map[string]bool) {
 		for it := n.MapRange(); it.Next(); {
 			at := join(path, it.Key().GetToken().Value)
 			found[strings.Replace(at, "defaults.", "cameras[].", 1)] = true
-			collect(at, it.Value(), found)
+			if !strings.HasSuffix(at, ".attributes") { // their names are the user's
+				collect(at, it.Value(), found)
+			}
 		}
 	case *ast.SequenceNode:
 		for _, v := range n.Values {
@@ -159,7 +161,7 @@ func defaultTexts() map[string]string {
 				walk(at, f)
 			case f.Kind() == reflect.Bool:
 				texts[at] = fmt.Sprint(f.Bool())
-			case f.Kind() == reflect.Slice:
+			case f.Kind() == reflect.Slice || f.Kind() == reflect.Map:
 				texts[at] = "" // no list has a default
 			default:
 				texts[at] = fmt.Sprint(f.Interface())

@@ -36,21 +36,16 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 	s := &Site{}
 	cameras := cfg.EnabledCameras()
 	for _, c := range cameras {
-		if c.Via == ViaWHIP || s.livekit != nil {
+		if !c.NeedsKeys() || s.livekit != nil {
 			continue
 		}
-		client, err := httpClientOf(cfg.LiveKit.TLS)
+		lk, err := LiveKitClient(cfg.LiveKit, log)
 		if err != nil {
-			return nil, fmt.Errorf("livekit: tls: %w", err)
-		}
-		lk, err := ingress.New(ingress.Config{
-			URL: cfg.LiveKit.URL, APIKey: cfg.LiveKit.APIKey.Reveal(), APISecret: cfg.LiveKit.APISecret.Reveal(), Logger: log,
-			HTTPClient: client,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("livekit: %w", err)
+			return nil, err
 		}
 		s.livekit = lk
+	}
+	if needsLiveKit(cameras) {
 		warnPlain(log, cfg.LiveKit.URL)
 	}
 	media := mediaConfig(cfg.Network)
@@ -74,13 +69,18 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 // https), but for servers on this machine.
 func warnPlain(log *slog.Logger, raw string) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme == "https" || u.Scheme == "wss" || u.Hostname() == "localhost" {
+	if err != nil || u.Scheme == "https" || u.Scheme == "wss" {
 		return
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.Unmap().IsLoopback() {
+	if loopbackHost(u.Hostname()) {
 		return
 	}
 	log.Warn("tokens travel in the clear", "server", u.Host, "hint", "use https or wss")
+}
+
+func loopbackHost(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, userAgent string, log *slog.Logger) (*publisher.Publisher, error) {

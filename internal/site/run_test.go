@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,10 +40,15 @@ func runSite(t *testing.T, server *whiptest.Server, cameras ...Camera) *running 
 // runConfig runs a site that was put together in code.
 func runConfig(t *testing.T, cfg Config) *running {
 	t.Helper()
+	return runConfigLogging(t, cfg, slog.New(slog.DiscardHandler))
+}
+
+func runConfigLogging(t *testing.T, cfg Config, log *slog.Logger) *running {
+	t.Helper()
 	if err := cfg.Complete(Sources{}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(&cfg, "test", slog.New(slog.DiscardHandler))
+	s, err := New(&cfg, "test", log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +58,24 @@ func runConfig(t *testing.T, cfg Config) *running {
 	r := &running{Site: s, t: t, stop: func() { cancel(); <-done }}
 	t.Cleanup(r.stop)
 	return r
+}
+
+// syncedLog is a log that can be read while it is written.
+type syncedLog struct {
+	mu  sync.Mutex
+	buf strings.Builder
+}
+
+func (l *syncedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *syncedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func aCamera(name, url string) Camera {

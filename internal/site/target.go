@@ -32,6 +32,12 @@ type target struct {
 	name  string // for people
 	audio map[string][]string
 	find  func(context.Context) (address, error)
+	// moving is true where find is cheap and its answer may be another each time.
+	moving bool
+	// connected, if set, runs beside each session, from its start to its end.
+	connected func(context.Context)
+	// forget, if set, is told that the endpoint has refused what find returned.
+	forget func()
 	// refusedHint is what a person can do about a 401; "" leaves that to the
 	// WHIP client, which knows of tokens only.
 	refusedHint string
@@ -78,8 +84,12 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 	}
 	t := &target{media: media, audio: anyG711}
 	spec := ingress.Spec{
-		Name: ingress.Marker("", c.Name), Room: c.Room, Identity: c.Identity,
-		DisplayName: c.DisplayName, Metadata: c.Metadata, WHIPURL: cfg.LiveKit.WHIPURL,
+		Name: ingress.Marker(cfg.LiveKit.Site, c.Name), Room: c.Room, Identity: c.Identity,
+		DisplayName: c.DisplayName, Metadata: c.Metadata, Attributes: c.Attributes,
+		WHIPURL: cfg.LiveKit.WHIPURL,
+	}
+	if c.RoomToken != nil {
+		return t, t.byRoomToken(*c.RoomToken, cfg, log)
 	}
 	switch c.Via {
 	case ViaWHIP:
@@ -109,6 +119,7 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 			}
 			return address{e.URL, whip.StaticToken(e.StreamKey.Reveal())}, nil
 		}
+		t.connected = describe(lk, spec, log)
 	default:
 		return nil, errors.New("via: " + string(c.Via) + " is not known")
 	}
@@ -138,18 +149,21 @@ func (t *target) Publish(ctx context.Context, offers []publisher.Offer, onKeyFra
 	if err != nil {
 		return nil, t.refused(err)
 	}
-	return &session{Session: s, tracks: len(offers)}, nil
+	return &session{Session: s, tracks: len(offers), beside: start(t.connected)}, nil
 }
 
 func (t *target) clientFor(ctx context.Context) (*whip.Client, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.known != nil {
+	if t.known != nil && !t.moving {
 		return t.client, nil
 	}
 	at, err := t.find(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if t.known != nil && t.known.endpoint == at.endpoint {
+		return t.client, nil
 	}
 	cfg := t.media
 	cfg.Endpoint, cfg.Token = at.endpoint, at.token
@@ -177,6 +191,9 @@ func (t *target) refused(err error) error {
 	t.mu.Lock()
 	t.known = nil
 	t.mu.Unlock()
+	if t.forget != nil {
+		t.forget()
+	}
 	if e.Status == http.StatusUnauthorized && t.refusedHint != "" {
 		return hintedError{err, t.refusedHint}
 	}
@@ -209,6 +226,13 @@ func tracksOf(offers []publisher.Offer) []whip.Track {
 type session struct {
 	*whip.Session
 	tracks int
+	beside *companion
+}
+
+// Close ends what runs beside the session, and the session.
+func (s *session) Close(ctx context.Context) error {
+	s.beside.stop()
+	return s.Session.Close(ctx)
 }
 
 func (s *session) Codec(track int) string { return s.Session.Codec(track).Name }

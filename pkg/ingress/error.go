@@ -40,9 +40,10 @@ type Error struct {
 	Reason Reason
 	Status int // HTTP status, 0 if there was no answer
 
-	detail string
-	hint   string
-	err    error
+	detail     string
+	hint       string
+	retryAfter time.Duration
+	err        error
 }
 
 // Error is one sentence fragment: "CreateIngress https://host: 401: invalid API key".
@@ -77,8 +78,9 @@ func (e *Error) Slow() bool {
 	}
 }
 
-// RetryAfter is the server's wish; LiveKit's API expresses none.
-func (e *Error) RetryAfter() time.Duration { return 0 }
+// RetryAfter is the server's wish, 0 if none. LiveKit's API expresses none; a
+// server that makes tokens may.
+func (e *Error) RetryAfter() time.Duration { return e.retryAfter }
 
 // Unwrap gives the failure of the network or the context, if that was the cause.
 func (e *Error) Unwrap() error { return e.err }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -227,6 +228,18 @@ func (s *Server) Join(room string, p *livekit.ParticipantInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rooms[room] = append(s.rooms[room], p)
+}
+
+// Enter puts a participant into a room, as Join does, for who knows no more of it.
+func (s *Server) Enter(room, identity string) {
+	s.Join(room, &livekit.ParticipantInfo{Identity: identity, State: livekit.ParticipantInfo_ACTIVE})
+}
+
+// Attributes are those of a participant, nil for nobody.
+func (s *Server) Attributes(room, identity string) map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.participant(room, identity).GetAttributes())
 }
 
 // Flush forgets everything, as livekit-server does when its Redis is flushed.
