@@ -28,9 +28,9 @@ type Sources struct {
 	// Secret reads the file that a ..._file key names; nil: the keys are taken
 	// as they are and their secrets stay empty.
 	Secret func(path string) (secret.Secret, error)
-	// Dir is where relative names of files start from that are read again while
-	// the site runs; "": the working directory.
-	Dir string
+	// Find returns where a file is that is read again while the site runs; nil: as
+	// it is named.
+	Find func(name string) string
 }
 
 // Load reads a site's file and the secrets that it names. Relative names of
@@ -45,18 +45,19 @@ func Load(path string, env func(string) string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	find := func(name string) string {
+		if filepath.IsAbs(name) {
+			return name
+		}
+		if given := credential(env, name); given != "" {
+			return given
+		}
+		return filepath.Join(filepath.Dir(path), name)
+	}
 	return Parse(path, data, Sources{
-		Env: env,
-		Dir: filepath.Dir(path),
-		Secret: func(name string) (secret.Secret, error) {
-			if filepath.IsAbs(name) {
-				return secret.ReadFile(name)
-			}
-			if given := credential(env, name); given != "" {
-				return secret.ReadFile(given)
-			}
-			return secret.ReadFile(filepath.Join(filepath.Dir(path), name))
-		},
+		Env:    env,
+		Secret: func(name string) (secret.Secret, error) { return secret.ReadFile(find(name)) },
+		Find:   find,
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
@@ -70,10 +69,10 @@ func (c *checker) roomToken(at func(string) string, cam *Camera, lk LiveKit) {
 func (c *checker) file(path, name string, wanted bool) string {
 	var s secret.Secret
 	c.secret(path, &s, path, name, wanted)
-	if name != "" && !filepath.IsAbs(name) {
-		name = filepath.Join(c.from.Dir, name)
+	if c.from.Find == nil || name == "" {
+		return name
 	}
-	return name
+	return c.from.Find(name)
 }
 
 // byRoomToken makes t publish to livekit-server with tokens that others make.
