@@ -22,6 +22,9 @@ type Patch struct {
 	// instead of a fragment, a reply with line feeds only and no mid, and 422 for
 	// everything but a restart.
 	LiveKit bool
+	// UfragTag makes the ICE user name the entity tag, without quotes, as
+	// livekit-server does.
+	UfragTag bool
 	// MutateReply changes the reply to a restart.
 	MutateReply func(fragment string) string
 }
@@ -30,6 +33,11 @@ func (p Patch) any() bool { return p.Trickle || p.Restart || p.LiveKit }
 
 // etag is that of the session's newest ICE credentials, as it is sent.
 func (s *Session) etag() string {
+	if s.server.cfg.Patch.UfragTag {
+		_, ufrag, _ := strings.Cut(s.pc.LocalDescription().SDP, "a=ice-ufrag:")
+		ufrag, _, _ = strings.Cut(ufrag, "\r\n")
+		return ufrag
+	}
 	tag := fmt.Sprintf("ice-%d", s.Restarts())
 	if s.server.cfg.Patch.LiveKit {
 		return tag

@@ -54,6 +54,31 @@ func fragmentOf(sdp string) string {
 	return strings.Join(lines, "\r\n") + "\r\n"
 }
 
+// withoutCandidates leaves the credentials of a fragment. The server finds the
+// client's addresses by the checks that come from there.
+func withoutCandidates(fragment string) string {
+	var b strings.Builder
+	for line := range strings.Lines(fragment) {
+		if !isCandidate(line) {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// preamble makes a fragment a session description.
+const preamble = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+
+// ufragOf is the first ICE user name of a description.
+func ufragOf(sdp string) string {
+	for line := range strings.Lines(sdp) {
+		if ufrag, ok := strings.CutPrefix(strings.TrimSpace(line), "a=ice-ufrag:"); ok {
+			return ufrag
+		}
+	}
+	return ""
+}
+
 // parseFragment reads a server's reply to an ICE restart. It takes line ends of
 // either kind, a whole session description instead of a fragment, and fragments
 // without a mid: LiveKit Ingress sends all of these.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,7 +16,7 @@ type ability struct {
 	noTrickle  bool
 	noRestart  bool
 	quotedStar bool // takes If-Match: "*", not the bare one
-	wholeSDP   bool // takes a whole session description, not a fragment
+	wholeSDP   bool // takes a session description, not a fragment
 }
 
 // abilities are those of the servers that a client has met, by host. What a server
@@ -94,8 +95,12 @@ func (s *Session) patchError(res *response) *Error {
 
 // patchRestart tells the server of new credentials and returns its own. RFC 9725
 // says If-Match: * in its text and "*" in its figure, and servers take the one or
-// the other; some read a whole description instead of a fragment. What was found
-// out is remembered.
+// the other; LiveKit Ingress reads a session description instead of a fragment.
+// What was found out is remembered.
+//
+// To livekit-server (as of 1.13.5) go no candidates, nor to Ingress,
+// which may hand the request on to it: it puts them last into its copy of the offer,
+// and the next restart crashes it, with everybody's sessions.
 func (s *Session) patchRestart(ctx context.Context, local string) (fragment, error) {
 	host := s.url.Host
 	for {
@@ -104,8 +109,11 @@ func (s *Session) patchRestart(ctx context.Context, local string) (fragment, err
 		if can.quotedStar {
 			msg.ifMatch = `"*"`
 		}
-		if can.wholeSDP {
-			msg.body = wireOffer(local)
+		switch {
+		case can.wholeSDP:
+			msg.body = preamble + withoutCandidates(msg.body)
+		case s.atLiveKit():
+			msg.body = withoutCandidates(msg.body)
 		}
 		res, err := s.patch(ctx, msg)
 		if err != nil {
@@ -144,6 +152,13 @@ func (s *Session) patchRestart(ctx context.Context, local string) (fragment, err
 		}
 		return fragment{}, s.patchError(res)
 	}
+}
+
+// atLiveKit tells livekit-server by its entity tag, which is its ICE user name, as it
+// is.
+func (s *Session) atLiveKit() bool {
+	tag := s.entityTag()
+	return tag != "" && strings.Trim(strings.TrimPrefix(tag, "W/"), `"`) == ufragOf(s.answer)
 }
 
 // setETag keeps the entity tag of the ICE session as it was sent: RFC 9110 wants
