@@ -22,6 +22,7 @@ type cli struct {
 	Publish publishCmd `cmd:"" help:"Publish one camera, without a file."`
 	Demo    demoCmd    `cmd:"" help:"Play simulated cameras in a browser, on this machine alone."`
 	Viewer  viewerCmd  `cmd:"" help:"Print a link with which a person can watch a site's room."`
+	Ingress ingressCmd `cmd:"" help:"List and delete LiveKit's ingresses of a site."`
 	Install installCmd `cmd:"" help:"Set up the systemd service: user, unit, and a file to start from."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -72,5 +73,5 @@ func start(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) 
 	if err == nil {
 		return exitOK
 	}
-	return complain(stderr, err, parsed.Selected().Name)
+	return complain(stderr, err, pathOf(parsed.Selected()))
 }

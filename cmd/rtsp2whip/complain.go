@@ -24,10 +24,16 @@ func commandOf(err error) string {
 	var pe *kong.ParseError
 	if errors.As(err, &pe) && pe.Context != nil {
 		if node := pe.Context.Selected(); node != nil {
-			return node.Name
+			return pathOf(node)
 		}
 	}
 	return ""
+}
+
+// pathOf is a command as it is typed, such as "ingress list".
+func pathOf(node *kong.Node) string {
+	_, path, _ := strings.Cut(node.FullPath(), " ")
+	return path
 }
 
 // complain tells a person what went wrong, and what to do about it if known.

@@ -22,8 +22,9 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "livekit": livekit},
 		Setup: func(env *testscript.Env) error {
+			env.Values[liveKitKey{}] = &liveKitOfScript{}
 			for _, name := range []string{"LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"} {
 				env.Setenv(name, "")
 			}

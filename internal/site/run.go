@@ -29,6 +29,7 @@ const (
 type Site struct {
 	publishers []*publisher.Publisher
 	livekit    *ingress.Client
+	stray      func(context.Context) // looks for ingresses that no camera owns any more; may be nil
 }
 
 // New makes the publishers of a checked Config. It does no I/O.
@@ -47,6 +48,9 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 	}
 	if needsLiveKit(cameras) {
 		warnPlain(log, cfg.LiveKit.URL)
+	}
+	if s.livekit != nil && len(IngressSpecs(cfg)) > 0 {
+		s.stray = func(ctx context.Context) { tellStray(ctx, s.livekit, cfg, log) }
 	}
 	media := mediaConfig(cfg.Network)
 	media.UserAgent = userAgent
@@ -125,6 +129,9 @@ func (s *Site) Run(ctx context.Context) {
 			}
 			p.Run(ctx)
 		})
+	}
+	if s.stray != nil {
+		wg.Go(func() { s.stray(ctx) })
 	}
 	wg.Wait()
 	if s.livekit != nil {

@@ -83,11 +83,7 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 		media.TLS = c.WHIP.TLS.whip()
 	}
 	t := &target{media: media, audio: anyG711}
-	spec := ingress.Spec{
-		Name: ingress.Marker(cfg.LiveKit.Site, c.Name), Room: c.Room, Identity: c.Identity,
-		DisplayName: c.DisplayName, Metadata: c.Metadata, Attributes: c.Attributes,
-		WHIPURL: cfg.LiveKit.WHIPURL,
-	}
+	spec := specOf(c, cfg)
 	if c.RoomToken != nil {
 		return t, t.byRoomToken(*c.RoomToken, cfg, log)
 	}

@@ -94,6 +94,20 @@ func (a ingressAPI) ListIngress(ctx context.Context, r *livekit.ListIngressReque
 	return resp, nil
 }
 
+// Make stores a WHIP ingress, live or idle, for who knows no more of it, and
+// returns its id.
+func (s *Server) Make(name, room, identity string, live bool) string {
+	off := false
+	info := &livekit.IngressInfo{
+		Name: name, RoomName: room, ParticipantIdentity: identity, ParticipantName: identity, Url: s.WHIPBaseURL,
+		InputType: livekit.IngressInput_WHIP_INPUT, EnableTranscoding: &off, Reusable: true,
+	}
+	if live {
+		info.State = &livekit.IngressState{Status: livekit.IngressState_ENDPOINT_PUBLISHING}
+	}
+	return s.Put(info).IngressId
+}
+
 // Ingresses returns those of a room, or all if room is empty, by id.
 func (s *Server) Ingresses(room string) []*livekit.IngressInfo {
 	s.mu.Lock()
