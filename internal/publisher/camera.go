@@ -241,6 +241,8 @@ func (p *Publisher) videoFeed(t Track) *feed {
 }
 
 func (p *Publisher) audioFeed(t Track, old []*feed) *feed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, f := range old {
 		if f.track.Kind == Audio && f.track.Codec == t.Codec &&
 			f.track.ClockRate == t.ClockRate && f.track.Channels == t.Channels {

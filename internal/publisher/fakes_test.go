@@ -30,6 +30,8 @@ type fakeCamera struct {
 	skip     atomic.Bool                          // the next sequence number is left out, as if lost
 	quiet    atomic.Bool                          // nothing is sent
 	panics   bool                                 // the third packet makes the packet path panic
+	late     time.Duration                        // by how much its pictures come later than its sounds
+	clock    func(n int) time.Duration            // what its clock is off, by the report's number; nil: it has none
 	plays    func(n int) (au [][]byte, shift int) // in place of access units made here
 }
 
@@ -78,12 +80,31 @@ type fakeCameraSession struct {
 	closed    atomic.Int32
 	keyFrames atomic.Int32 // requests
 	idrNow    atomic.Bool
+	reports   atomic.Int32
+	newest    [4]atomic.Pointer[sentPacket] // by track
 }
 
 func (s *fakeCameraSession) Tracks() []Track       { return s.camera.tracks }
 func (s *fakeCameraSession) Ignored() []string     { return s.camera.ignored }
 func (s *fakeCameraSession) Done() <-chan struct{} { return s.done }
 func (s *fakeCameraSession) Err() error            { return s.err }
+
+// SenderTime goes by the newest packet of the track, which has come just now.
+func (s *fakeCameraSession) SenderTime(id int) (at time.Time, rtp uint32, ok bool) {
+	if s.camera.clock == nil {
+		return time.Time{}, 0, false
+	}
+	n := int(s.reports.Add(1))
+	p := s.newest[id].Load()
+	if p == nil {
+		return time.Time{}, 0, false
+	}
+	at = p.at.Add(s.camera.clock(n))
+	if id == 0 {
+		at = at.Add(-s.camera.late)
+	}
+	return at, p.header.Timestamp, true
+}
 
 func (s *fakeCameraSession) RequestKeyFrame() error {
 	s.keyFrames.Add(1)
@@ -113,6 +134,9 @@ func (s *fakeCameraSession) send(tracks []Track, h Handler) {
 				continue
 			}
 			for _, pkt := range s.packets(t, n, &seq) {
+				if pkt != nil {
+					s.newest[t.ID].Store(&sentPacket{header: pkt.Header, at: time.Now()})
+				}
 				h(t.ID, pkt, time.Now())
 			}
 		}
@@ -228,7 +252,8 @@ type fakeSession struct {
 	closed     atomic.Int32
 	closeTakes time.Duration
 	flushes    atomic.Int32
-	missed     func() float64 // nil: nothing is
+	missed     func() float64  // nil: nothing is
+	delays     [4]atomic.Int64 // as SetDelay has them
 
 	mu   sync.Mutex
 	sent map[int][]sentPacket
@@ -265,6 +290,8 @@ func (s *fakeSession) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	s.sent[track] = append(s.sent[track], p)
 	return nil
 }
+
+func (s *fakeSession) SetDelay(track int, d time.Duration) { s.delays[track].Store(int64(d)) }
 
 func (s *fakeSession) Flush() { s.flushes.Add(1) }
 

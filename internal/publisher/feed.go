@@ -39,6 +39,8 @@ type feed struct {
 	current *outlet                // the outlet that the packet path has already begun to use
 	cache   gopCache               // video only, while out is nil
 
+	quick   quickest     // of the camera's packets
+	lastTS  uint32       // the newest packet's timestamp, as the camera has it
 	lastIn  atomic.Int64 // arrival of the newest packet, Unix ns; 0: none since the camera was opened
 	sent    *counters
 	want    func() // asks the camera for a key frame
@@ -107,6 +109,10 @@ func (f *feed) refused() error {
 // push takes a packet from the camera.
 func (f *feed) push(pkt *rtp.Packet, arrived time.Time) error {
 	f.lastIn.Store(arrived.UnixNano())
+	if pkt.Timestamp != f.lastTS {
+		f.lastTS = pkt.Timestamp
+		f.quick.note(pkt.Timestamp, arrived, f.track.ClockRate)
+	}
 	if out := f.out.Load(); f.g711 && out != nil && out.convert != f.alaw {
 		f.alaw = out.convert
 		f.repack = repack.NewG711(f.alaw, f.line)
@@ -159,6 +165,7 @@ func (f *feed) send(out *outlet, h *rtp.Header, payload []byte) error {
 func (f *feed) restart(t Track) {
 	f.track = t
 	f.lastIn.Store(0)
+	f.quick.take()
 	f.repack.Restart()
 	if f.video != nil && len(t.ParameterSets) > 0 {
 		f.video.SetParameterSets(t.ParameterSets...)

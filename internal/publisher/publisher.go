@@ -92,6 +92,7 @@ type Publisher struct {
 	status  Status // the parts that change rarely, and the sampled ones
 	sample  sample
 	streams streams
+	align   alignment
 	logged  repeats
 
 	sent      counters

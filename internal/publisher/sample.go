@@ -101,6 +101,7 @@ func (p *Publisher) takeSample(now time.Time) {
 		p.wantKeyFrame()
 	}
 	p.judgePath(now)
+	p.alignTracks()
 }
 
 // Status is a snapshot of the camera, safe to take at any time.

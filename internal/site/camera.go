@@ -105,6 +105,11 @@ func (e stalledError) Unwrap() error { return e.error }
 // Stalled is always true.
 func (stalledError) Stalled() bool { return true }
 
+// SenderTime implements publisher.Timed.
+func (s *cameraSession) SenderTime(id int) (at time.Time, rtp uint32, ok bool) {
+	return s.Session.SenderTime(rtspsrc.Track{ID: id})
+}
+
 func (s *cameraSession) Tracks() []publisher.Track {
 	var out []publisher.Track
 	for _, t := range s.Session.Tracks() {

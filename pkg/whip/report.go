@@ -38,6 +38,8 @@ type sentLine struct {
 	octets    uint32
 	timestamp uint32    // of the newest access unit or audio frame
 	at        time.Time // when its first packet was sent
+	// delay is by how much earlier than by at what the packets hold has happened.
+	delay time.Duration
 }
 
 // observe notes when a packet was written. The pairing of RTP time and wall-clock
@@ -61,7 +63,7 @@ func (l *sentLine) report(ssrc, clockRate uint32, now time.Time) (sr *rtcp.Sende
 		return nil, false
 	}
 	// Negative when a packet was sent after the caller had looked at the clock.
-	elapsed := int64(now.Sub(l.at))
+	elapsed := int64(now.Sub(l.at) + l.delay)
 	rate, second := int64(clockRate), int64(time.Second)
 	ticks := elapsed/second*rate + elapsed%second*rate/second
 	return &rtcp.SenderReport{

@@ -60,6 +60,11 @@ func TestSentLine(t *testing.T) {
 	if sr, _ = l.report(1, 90000, start.Add(-10*time.Millisecond)); sr.RTPTime != 100 {
 		t.Errorf("RTP time %d of a report before the newest packet", sr.RTPTime)
 	}
+	l.delay = 200 * time.Millisecond
+	if sr, _ = l.report(1, 90000, start); sr.RTPTime != 1000+18000 {
+		t.Errorf("RTP time %d of a track that comes 200 ms late", sr.RTPTime)
+	}
+	l.delay = 0
 	// A camera that is away for a day: the clock runs on, modulo 2^32.
 	sr, _ = l.report(1, 90000, start.Add(24*time.Hour))
 	if want := uint32((1000 + 24*3600*90000) % (1 << 32)); sr.RTPTime != want {

@@ -99,6 +99,20 @@ func (s *Session) WriteRTP(track int, h *rtp.Header, payload []byte) error {
 	return err
 }
 
+// SetDelay says how much longer a track's packets were under way before they were
+// written than those of the session's other tracks: a camera needs longer for a picture
+// than for a sound. Sender reports tell the server, so that receivers show together
+// what belongs together. It may be changed at any time, from any goroutine.
+func (s *Session) SetDelay(track int, d time.Duration) {
+	if track < 0 || track >= len(s.tracks) {
+		return
+	}
+	t := s.tracks[track]
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.line.delay = d
+}
+
 // Flush sends what WriteRTP has gathered. Call it, from any goroutine, whenever no
 // more packets are at hand; it costs next to nothing when nothing has gathered. From
 // the first call on the session counts on that and starts no timers, which are
