@@ -41,6 +41,8 @@ func numbering() []Personality {
 			Config: Config{Audio: "pcma", Faults: Faults{Raw: rawserver.Faults{Clock: rawserver.ClockSteps}}}},
 		{Name: "no-reports", What: "sends no sender reports",
 			Config: Config{Audio: "pcma", Faults: Faults{Raw: rawserver.Faults{Clock: rawserver.ClockAbsent}}}},
+		{Name: "slow-video", What: "needs 300 ms longer for a picture than for a sound, as its sender reports say",
+			Config: Config{Audio: "pcma", Faults: Faults{Raw: rawserver.Faults{SlowVideo: 300 * time.Millisecond}}}},
 		{Name: "bad-rtcp", What: "sends RTCP that cannot be parsed", Config: raw(rawserver.Faults{BadRTCP: true})},
 		{Name: "ssrc-per-gop", What: "takes a new SSRC with every key frame", Config: raw(rawserver.Faults{SSRCPerKeyFrame: true})},
 		{Name: "seq-jumps", What: "jumps by 5000 in its sequence numbers with every key frame", Config: raw(rawserver.Faults{SeqJumps: true})},

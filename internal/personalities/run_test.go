@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
 	"github.com/rtsp2whip/rtsp2whip/internal/personalities"
 	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
@@ -28,6 +30,7 @@ type outcome struct {
 	codec   string        // of the audio that arrived
 	offer   string        // the first one
 	back    time.Duration // from the camera's return to the first picture after it
+	slow    time.Duration // by how much later than its sound the picture comes, as the receiver is told
 	log     string
 }
 
@@ -64,6 +67,7 @@ type stage struct {
 	server   *whiptest.Server
 	site     *site.Site
 	log      lines
+	arrivals arrivals
 }
 
 // play runs one camera until it has shown what it is about.
@@ -77,7 +81,7 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 		return o, err
 	}
 	defer s.cam.Stop()
-	receiver := whiptest.Config{OnRTP: s.receiver.RTP, Link: p.Link}
+	receiver := whiptest.Config{OnRTP: s.onRTP, Link: p.Link}
 	if want.tight {
 		receiver.ReceiveBuffer = 104 << 10 // doubled by Linux: its default
 	}
@@ -100,6 +104,11 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 	}
 	o.log = s.log.String()
 	return o, s.left()
+}
+
+func (s *stage) onRTP(kind string, p *rtp.Packet) {
+	s.arrivals.note(kind, p.Timestamp, time.Now())
+	s.receiver.RTP(kind, p)
 }
 
 // wire makes the site.
@@ -195,6 +204,7 @@ func (s *stage) look() outcome {
 		if codec := session.Track("audio").Codec; codec != "" {
 			o.codec = strings.TrimPrefix(codec, "audio/")
 		}
+		o.slow = s.arrivals.slow(session)
 	}
 	return o
 }

@@ -92,7 +92,8 @@ type Faults struct {
 	Junk      Junk
 	Strays    bool // frames on channels of no media, and of unknown payload types
 	Clock     Clock
-	BadRTCP   bool // RTCP that cannot be parsed
+	BadRTCP   bool          // RTCP that cannot be parsed
+	SlowVideo time.Duration // how much longer pictures are under way than sounds, as sender reports tell
 
 	// In the packets' numbers.
 	SSRCPerKeyFrame bool          // a new SSRC for every key frame

@@ -113,6 +113,11 @@ func TestClocks(t *testing.T) {
 	if rs := reports(t, Faults{Clock: ClockAbsent}, func(_ [][]byte, n int) bool { return n > 60 }); len(rs) > 0 {
 		t.Error("there are sender reports")
 	}
+	for _, b := range reports(t, Faults{SlowVideo: time.Hour}, two) {
+		if d := off(b); d < -time.Hour-patience || d > -time.Hour+patience {
+			t.Errorf("a picture an hour old is %v old", -d)
+		}
+	}
 	for _, b := range reports(t, Faults{BadRTCP: true}, two) {
 		if _, err := rtcp.Unmarshal(b); err == nil {
 			t.Error("RTCP can be parsed")

@@ -110,6 +110,9 @@ func (t *track) send(in *rtp.Packet, ntp time.Time) error {
 	h.SSRC = t.ssrc
 	h.SequenceNumber += t.jump
 	h.Timestamp += t.shift
+	if t.media.film != nil {
+		ntp = ntp.Add(-f.SlowVideo)
+	}
 	t.sendReport(h.Timestamp, ntp)
 	if n := f.HoursOff; n > 0 && t.media.film != nil && t.unit%n == 0 {
 		h.Timestamp += uint32(3 * 3600 * t.clock)
