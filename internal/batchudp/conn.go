@@ -41,12 +41,17 @@ type Conn struct {
 	// send sends datagrams of this size, 0 for one of any; a field for the tests.
 	send func(b []byte, size int, to netip.AddrPort) error
 
-	gathers atomic.Bool // batches work, as far as is known
-	trusts  atomic.Bool // the writer flushes before it waits
-	waiting atomic.Bool // there may be a batch, and the timer may run; saves Flush the lock
+	gathers atomic.Bool   // batches work, as far as is known
+	trusts  atomic.Bool   // the writer flushes before it waits
+	waiting atomic.Bool   // there may be a batch, and the timer may run; saves Flush the lock
+	begun   atomic.Uint64 // batches; for the sweeper, as are the two below
+
+	sweeping atomic.Bool
+	sweeps   sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
+	alone  bool // the packet between Begin and End does not go into the batch
 	buf    []byte
 	size   int // of the batch's datagrams; the last may be shorter
 	count  int
@@ -67,6 +72,7 @@ func New(udp *net.UDPConn) *Conn {
 	c.gathers.Store(segments)
 	c.timer = time.AfterFunc(time.Hour, c.expire)
 	c.timer.Stop()
+	sweep.add(c)
 	return c
 }
 
@@ -83,23 +89,69 @@ func (c *Conn) Stats() Stats {
 
 // WriteToAddrPort sends a datagram, or keeps a copy of it in the batch.
 func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if isRTP(b) {
+		room, err := c.Begin(len(b), to)
+		if err != nil {
+			return 0, err
+		}
+		if err := c.End(copy(room, b)); err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return 0, net.ErrClosed
 	}
-	if !c.gathers.Load() || !isRTP(b) || len(b) > maxBatch {
-		c.flush()
-		return c.single(b, to)
+	c.flush()
+	return c.single(b, to)
+}
+
+// Begin returns room for one RTP packet of n bytes in the batch, so that it can be
+// made where it leaves from. The socket is the caller's until End.
+func (c *Conn) Begin(n int, to netip.AddrPort) ([]byte, error) {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil, net.ErrClosed
 	}
-	if c.count > 0 && (to != c.to || len(b) > c.size || c.count == maxSegments || len(c.buf)+len(b) > maxBatch) {
+	gathers := c.gathers.Load() && n <= maxBatch
+	if c.count > 0 && (!gathers || to != c.to || n > c.size || c.count == maxSegments || len(c.buf)+n > maxBatch) {
 		c.flush()
 	}
-	c.gather(b, to)
-	if len(b) < c.size {
+	c.alone = !gathers
+	if c.count == 0 {
+		c.to = to
+	}
+	end := len(c.buf) + n
+	if end > cap(c.buf) {
+		c.grow(end)
+	}
+	return c.buf[len(c.buf):end], nil
+}
+
+// End says how many bytes Begin's caller has made of them, 0 for none, and sends
+// what must not wait.
+func (c *Conn) End(n int) error {
+	defer c.mu.Unlock()
+	switch {
+	case n == 0:
+		return nil
+	case c.alone:
+		_, err := c.single(c.buf[:n], c.to)
+		return err
+	}
+	if c.count == 0 {
+		c.size = n
+		c.begin()
+	}
+	c.buf = c.buf[:len(c.buf)+n]
+	c.count++
+	if n < c.size {
 		c.flush()
 	}
-	return len(b), nil
+	return nil
 }
 
 // WriteTo implements net.PacketConn.
@@ -112,7 +164,8 @@ func (c *Conn) WriteTo(b []byte, addr net.Addr) (int, error) {
 }
 
 // Trust tells that the writer calls Flush whenever it has no more at hand. From now
-// on no timer is started.
+// on no timer is started for each batch; what is forgotten all the same leaves
+// within Forgotten.
 func (c *Conn) Trust() {
 	if !c.trusts.Load() {
 		c.trusts.Store(true)
@@ -139,24 +192,13 @@ func (c *Conn) disarm() {
 	}
 }
 
-// gather appends a datagram to the batch.
-func (c *Conn) gather(b []byte, to netip.AddrPort) {
-	if c.count == 0 {
-		c.size, c.to = len(b), to
-		c.begin()
-	}
-	if len(c.buf)+len(b) > cap(c.buf) {
-		c.grow(len(c.buf) + len(b))
-	}
-	c.buf = append(c.buf, b...)
-	c.count++
-}
-
 // begin starts the clock of a batch. A timer that is still running from the batch
 // before does as well: when it fires it looks how old this one is.
 func (c *Conn) begin() {
+	c.begun.Add(1)
 	if c.trusts.Load() {
 		c.waiting.Store(true)
+		sweep.arm()
 		return
 	}
 	c.since = time.Now()
@@ -173,7 +215,7 @@ func (c *Conn) grow(need int) {
 	for size < need {
 		size *= 2
 	}
-	c.buf = append(make([]byte, 0, min(size, maxBatch)), c.buf...)
+	c.buf = append(make([]byte, 0, max(need, min(size, maxBatch))), c.buf...)
 }
 
 // expire is the timer's function.
@@ -272,11 +314,13 @@ func (c *Conn) SetWriteDeadline(t time.Time) error { return c.udp.SetWriteDeadli
 // Close closes the socket. What has gathered and was not flushed is dropped.
 func (c *Conn) Close() error {
 	err := c.udp.Close()
+	sweep.remove(c)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.closed = true
 	c.disarm()
 	c.failed.Add(uint64(c.count))
 	c.buf, c.count = nil, 0
+	c.mu.Unlock()
+	c.sweeps.Wait()
 	return err
 }

@@ -97,30 +97,6 @@ func chooseCodec(m *sdp.MediaDescription, track offeredTrack) (offeredCodec, boo
 	return offeredCodec{}, false
 }
 
-// asOffered returns the answer with the offer's parameters for each chosen video
-// codec. Chromium answers 4d001f to 4d401f, which is the same profile (RFC 6184
-// section 8.1, table 5), and the WebRTC library would not know the format again.
-func asOffered(answer string, chosen []offeredCodec) string {
-	var b strings.Builder
-	for line := range strings.Lines(answer) {
-		keep, more := line, ""
-		for _, c := range chosen {
-			if c.Name != H264 && c.Name != H265 {
-				continue
-			}
-			switch {
-			case strings.HasPrefix(line, fmt.Sprintf("a=fmtp:%d ", c.payloadType)):
-				keep = ""
-			case strings.HasPrefix(line, fmt.Sprintf("a=rtpmap:%d ", c.payloadType)):
-				more = fmt.Sprintf("a=fmtp:%d %s\r\n", c.payloadType, c.fmtp)
-			}
-		}
-		b.WriteString(keep)
-		b.WriteString(more)
-	}
-	return b.String()
-}
-
 // formatOf returns the encoding name and the parameters of a format.
 func formatOf(m *sdp.MediaDescription, format string) (name, fmtp string) {
 	for _, a := range m.Attributes {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // Kinds of tracks.
@@ -62,7 +60,6 @@ type Track struct {
 type codecFacts struct {
 	kind        string
 	name        string
-	mime        string
 	clockRate   int
 	channels    int // as in rtpmap
 	payloadType uint8
@@ -70,16 +67,16 @@ type codecFacts struct {
 }
 
 var knownCodecs = []codecFacts{
-	{Video, H264, webrtc.MimeTypeH264, 90000, 0, 96, ""},
-	{Video, H265, webrtc.MimeTypeH265, 90000, 0, 98, ""},
+	{Video, H264, 90000, 0, 96, ""},
+	{Video, H265, 90000, 0, 98, ""},
 	// RFC 7587 section 7: always 48000/2, whatever the stream's channels.
-	{Audio, Opus, webrtc.MimeTypeOpus, 48000, 2, 111, "minptime=10;useinbandfec=1"},
+	{Audio, Opus, 48000, 2, 111, "minptime=10;useinbandfec=1"},
 	// RFC 3551 table 4: static payload types.
 	// The clock rate of G.722 is a historical mistake (section 4.5.2); it samples at
 	// 16 kHz.
-	{Audio, G722, webrtc.MimeTypeG722, 8000, 1, 9, ""},
-	{Audio, PCMA, webrtc.MimeTypePCMA, 8000, 1, 8, ""},
-	{Audio, PCMU, webrtc.MimeTypePCMU, 8000, 1, 0, ""},
+	{Audio, G722, 8000, 1, 9, ""},
+	{Audio, PCMA, 8000, 1, 8, ""},
+	{Audio, PCMU, 8000, 1, 0, ""},
 }
 
 func factsOf(name string) (codecFacts, bool) {
@@ -94,7 +91,6 @@ func factsOf(name string) (codecFacts, bool) {
 // offeredCodec is a payload type of the offer.
 type offeredCodec struct {
 	Codec
-	mime        string
 	payloadType uint8
 	fmtp        string
 	channels    uint16
@@ -153,7 +149,6 @@ func planCodec(kind string, c Codec) ([]offeredCodec, error) {
 	}
 	base := offeredCodec{
 		Codec:       Codec{Name: f.name, ClockRate: f.clockRate, Channels: f.channels},
-		mime:        f.mime,
 		payloadType: f.payloadType,
 		fmtp:        f.fmtp,
 		channels:    uint16(f.channels), //nolint:gosec // 0 to 2
@@ -211,35 +206,11 @@ func planH264(base offeredCodec, profileLevelID string) ([]offeredCodec, error) 
 	return out, nil
 }
 
-// feedback is the RTCP feedback (RFC 4585, RFC 5104) that this package answers.
-func feedback(kind string) []webrtc.RTCPFeedback {
+// feedback is the RTCP feedback (RFC 4585, RFC 5104) that this package answers, as in
+// a=rtcp-fb.
+func feedback(kind string) []string {
 	if kind == Audio {
-		return []webrtc.RTCPFeedback{{Type: webrtc.TypeRTCPFBNACK}, {Type: webrtc.TypeRTCPFBTransportCC}}
+		return []string{"nack", "transport-cc"}
 	}
-	return []webrtc.RTCPFeedback{
-		{Type: webrtc.TypeRTCPFBTransportCC},
-		{Type: webrtc.TypeRTCPFBNACK},
-		{Type: webrtc.TypeRTCPFBNACK, Parameter: "pli"},
-		{Type: webrtc.TypeRTCPFBCCM, Parameter: "fir"},
-	}
-}
-
-func (c offeredCodec) parameters(kind string) webrtc.RTPCodecParameters {
-	return webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType:     c.mime,
-			ClockRate:    uint32(c.ClockRate), //nolint:gosec // from the table
-			Channels:     c.channels,
-			SDPFmtpLine:  c.fmtp,
-			RTCPFeedback: feedback(kind),
-		},
-		PayloadType: webrtc.PayloadType(c.payloadType),
-	}
-}
-
-func rtpKind(kind string) webrtc.RTPCodecType {
-	if kind == Audio {
-		return webrtc.RTPCodecTypeAudio
-	}
-	return webrtc.RTPCodecTypeVideo
+	return []string{"transport-cc", "nack", "nack pli", "ccm fir"}
 }

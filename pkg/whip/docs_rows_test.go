@@ -65,6 +65,6 @@ var transportRows = []row{
 	{"T15", "The mid header extension; unknown RTCP is ignored", "TestExtras TestNoExtras", ""},
 	{"T16", ".local candidates never stall", "TestLocalNamesInTheAnswer", ""},
 	{"T17", "Pacing of bursts", "TestPacedBurst TestPacedStreamWithinTheRate TestPacedStreamAboveTheRate TestPacedFlood TestPacedByItself TestPacedRetransmissions TestAudioBesidePacing TestPacedSession TestBucketKeepsTheRate", "Off unless configured."},
-	{"T18", "Never plain RTP", "TestConnectedIsNotEnough TestSRTPProfiles", ""},
+	{"T18", "Never plain RTP", "TestWriteBeforeKeys TestFirstPacketArrives TestSRTPProfiles", ""},
 	{"T19", "Random SSRCs, BYE at the end", "TestCloseDeletesOnceAndSaysBye", ""},
 }

@@ -2,14 +2,11 @@ package whip
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
-	"github.com/pion/webrtc/v4"
 )
 
 // Header extensions are offered, and sent if the answer takes them. A terminating
@@ -36,32 +33,6 @@ type extras struct {
 	midID   uint8 // 0 for none, as the others
 	twccID  uint8
 	rtxType uint8 // payload type of retransmissions
-}
-
-// registerExtras has the offer name them.
-func registerExtras(media *webrtc.MediaEngine, t offeredTrack) error {
-	for _, uri := range []string{uriMID, uriTWCC} {
-		c := webrtc.RTPHeaderExtensionCapability{URI: uri}
-		if err := media.RegisterHeaderExtension(c, rtpKind(t.kind), webrtc.RTPTransceiverDirectionSendonly); err != nil {
-			return err
-		}
-	}
-	if t.kind != Video {
-		return nil
-	}
-	for _, c := range t.codecs {
-		err := media.RegisterCodec(webrtc.RTPCodecParameters{
-			RTPCodecCapability: webrtc.RTPCodecCapability{
-				MimeType: webrtc.MimeTypeRTX, ClockRate: uint32(c.ClockRate), //nolint:gosec // from a table
-				SDPFmtpLine: "apt=" + strconv.Itoa(int(c.payloadType)),
-			},
-			PayloadType: webrtc.PayloadType(c.payloadType + rtxOffset),
-		}, webrtc.RTPCodecTypeVideo)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // extrasOf reads them out of the answer's media section.
@@ -131,71 +102,80 @@ func (s *Session) ExtensionBytes() int {
 	return most
 }
 
-// extended sends packets with header extensions. Its values are shared by all
-// packets of a track, which is why one is sent at a time.
-type extended struct {
+// header is a track's RTP header with the extensions that were agreed on. All but a
+// few bytes of it are the same in each packet.
+type header struct {
+	template []byte
+	twcc     int             // where the transport-wide sequence number is; 0 without
 	feedback *feedbackWindow // of the whole transport
-
-	mu     sync.Mutex
-	values []rtp.Extension
-	seq    [2]byte // the transport-wide sequence number among the values
 }
 
-func (e *extended) prepare(x extras) {
-	var h rtp.Header
+// prepare makes the template.
+func (e *header) prepare(x extras) {
+	h := rtp.Header{Version: 2}
 	if x.midID != 0 {
 		_ = h.SetExtension(x.midID, []byte(x.mid)) // checked by extrasOf
+		e.twcc += 1 + len(x.mid)
 	}
 	if x.twccID != 0 {
-		_ = h.SetExtension(x.twccID, e.seq[:])
+		_ = h.SetExtension(x.twccID, []byte{0, 0})
+		e.twcc += rtpHeaderSize + 4 + 1
+	} else {
+		e.twcc = 0
 	}
-	e.values = h.Extensions
+	e.template, _ = h.Marshal() // fails for no such header
 }
 
-// transmit hands a packet to the library, with the extensions that were agreed on.
-// The header is left as it was.
-func (t *localTrack) transmit(h *rtp.Header, payload []byte) error {
-	e := &t.extended
-	if len(e.values) == 0 {
-		_, err := t.writer.WriteRTP(h, payload)
-		return err
+// size of a packet with so many bytes of payload.
+func (e *header) size(payload int) int { return len(e.template) + payload }
+
+// put writes a header to b, which is a packet in all. Each call counts as sent.
+func (e *header) put(b []byte, h fields) {
+	copy(b, e.template)
+	b[1] = h.payloadType
+	if h.marker {
+		b[1] |= 0x80
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if t.chosen.extras.twccID != 0 {
-		size := rtpHeaderSize + t.chosen.extras.bytes() + len(payload)
-		binary.BigEndian.PutUint16(e.seq[:], e.feedback.sent(size))
+	binary.BigEndian.PutUint16(b[2:], h.seq)
+	binary.BigEndian.PutUint32(b[4:], h.timestamp)
+	binary.BigEndian.PutUint32(b[8:], h.ssrc)
+	if e.twcc != 0 {
+		binary.BigEndian.PutUint16(b[e.twcc:], e.feedback.sent(len(b)))
 	}
-	h.Extension, h.ExtensionProfile, h.Extensions = true, rtp.ExtensionProfileOneByte, e.values
-	_, err := t.writer.WriteRTP(h, payload)
-	h.Extension, h.ExtensionProfile, h.Extensions = false, 0, nil
-	return err
+}
+
+// fields are what differs from packet to packet.
+type fields struct {
+	marker      bool
+	payloadType uint8
+	seq         uint16
+	timestamp   uint32
+	ssrc        uint32
 }
 
 func (t *localTrack) usesRTX() bool { return t.chosen.extras.rtxType != 0 && t.rtxSSRC != 0 }
 
-// rtxLine numbers the packets of a track's retransmission stream.
-type rtxLine struct {
-	mu   sync.Mutex
-	next uint16
+// retransmit sends a kept packet again: on the stream of retransmissions where there
+// is one (RFC 4588 section 4), else as it was. mu is held.
+func (t *localTrack) retransmit(p packet) error {
+	f := t.fields(p.seq, p.timestamp, p.marker)
+	if !t.usesRTX() {
+		return t.transmit(f, nil, p.payload)
+	}
+	f.ssrc, f.payloadType, f.seq = t.rtxSSRC, t.chosen.extras.rtxType, t.rtxNext
+	t.rtxNext++
+	return t.transmit(f, []byte{byte(p.seq >> 8), byte(p.seq)}, p.payload)
 }
 
-func newRTXLine() rtxLine { return rtxLine{next: uint16(rand.Uint32())} } //nolint:gosec // where it begins is no secret
-
-// retransmit sends a kept packet again: on the stream of retransmissions where there
-// is one (RFC 4588 section 4), else as it was.
-func (t *localTrack) retransmit(h *rtp.Header, payload []byte) error {
-	if !t.usesRTX() {
-		return t.transmit(h, payload)
+// transmit sends a packet of which nothing is kept: a prefix, and the payload.
+func (t *localTrack) transmit(f fields, prefix, payload []byte) error {
+	size := t.header.size(len(prefix) + len(payload))
+	if cap(t.scratch) < size {
+		t.scratch = make([]byte, size)
 	}
-	again := *h
-	again.SSRC, again.PayloadType = t.rtxSSRC, t.chosen.extras.rtxType
-	body := make([]byte, osnSize+len(payload)) // rare enough
-	binary.BigEndian.PutUint16(body, h.SequenceNumber)
-	copy(body[osnSize:], payload)
-	t.rtx.mu.Lock()
-	defer t.rtx.mu.Unlock()
-	again.SequenceNumber = t.rtx.next
-	t.rtx.next++
-	return t.transmit(&again, body)
+	plain := t.scratch[:size]
+	t.header.put(plain, f)
+	n := t.header.size(copy(plain[t.header.size(0):], prefix))
+	copy(plain[n:], payload)
+	return t.send(plain)
 }

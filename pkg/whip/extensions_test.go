@@ -201,10 +201,7 @@ func TestAvailable(t *testing.T) {
 
 // Header extensions cost no allocation either.
 func TestExtendedWriteDoesNotAllocate(t *testing.T) {
-	track := newLocalTrack(0, Video, "s")
-	track.writer, track.extended.feedback = &nowhere{}, &feedbackWindow{}
-	track.chosen.extras = extras{mid: "0", midID: 1, twccID: 2}
-	track.extended.prepare(track.chosen.extras)
+	track := trackTo(t, &nowhere{}, extras{mid: "0", midID: 1, twccID: 2})
 	s := &Session{tracks: []*localTrack{track}}
 	h := rtp.Header{Version: 2}
 	payload := make([]byte, 1172)

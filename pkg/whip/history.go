@@ -6,10 +6,10 @@ import (
 )
 
 // history keeps the packets of one track that were sent last, so that a NACK can
-// be answered. It holds a second of the stream: its memory starts small and grows
+// be answered: whole packets, which are made there and encrypted from there. It holds a second of the stream: its memory starts small and grows
 // whenever a second of packets did not fit, by as little as does, up to a bound:
-// it is most of what a session takes. Putting a packet in copies its payload and
-// allocates nothing. It is not safe for concurrent use.
+// it is most of what a session takes. Keeping a packet allocates
+// nothing. It is not safe for concurrent use.
 type history struct {
 	slots []slot // by sequence number
 	data  []byte // a ring
@@ -27,10 +27,19 @@ type slot struct {
 	at        uint64 // position in the stream of bytes
 	sentAgain time.Time
 	size      int
+	head      int // of that, the RTP header
 	timestamp uint32
 	seq       uint16
 	marker    bool
 	used      bool
+}
+
+// kept is what a slot says of a packet.
+type kept struct {
+	seq       uint16
+	timestamp uint32
+	marker    bool
+	head      int // bytes of RTP header
 }
 
 // packet is a kept packet.
@@ -60,25 +69,28 @@ func newVideoHistory() *history { return newHistory(2048, 128<<10, 2<<20) }
 // newAudioHistory keeps 5 s of packets of 20 ms.
 func newAudioHistory() *history { return newHistory(256, 32<<10, 64<<10) }
 
-func (h *history) put(seq uint16, timestamp uint32, marker bool, payload []byte, now time.Time) {
-	if len(payload) > len(h.data) {
-		return
+// room returns memory for a packet of so many bytes, header included, nil if that is
+// too much. It is to be filled in before the next call.
+func (h *history) room(k kept, n int, now time.Time) []byte {
+	if n > len(h.data) {
+		return nil
 	}
 	if now.Sub(h.windowStart) >= historySecond {
 		h.windowStart, h.windowBytes = now, 0
 	}
-	h.windowBytes += len(payload)
+	h.windowBytes += n
 	if h.windowBytes > len(h.data) && len(h.data) < h.max {
 		h.grow()
 	}
 	size := uint64(len(h.data))
-	if used := h.pos % size; used+uint64(len(payload)) > size {
-		h.pos += size - used // a payload is kept in one piece
+	if used := h.pos % size; used+uint64(n) > size { //nolint:gosec // positive
+		h.pos += size - used // a packet is kept in one piece
 	}
-	s := &h.slots[int(seq)&(len(h.slots)-1)]
-	*s = slot{at: h.pos, size: len(payload), timestamp: timestamp, seq: seq, marker: marker, used: true}
-	copy(h.data[h.pos%size:], payload)
-	h.pos += uint64(len(payload))
+	s := &h.slots[int(k.seq)&(len(h.slots)-1)]
+	*s = slot{at: h.pos, size: n, head: k.head, timestamp: k.timestamp, seq: k.seq, marker: k.marker, used: true}
+	from := h.pos % size
+	h.pos += uint64(n) //nolint:gosec // as above
+	return h.data[from : from+uint64(n)]
 }
 
 // grow makes room for what this second has brought so far and a quarter more, and
@@ -103,9 +115,10 @@ func (h *history) grow() {
 	}
 }
 
-// get appends a packet's payload to buf. It reports false if the packet is not
-// there any more, never was, or has just been sent again.
-func (h *history) get(seq uint16, now time.Time, buf []byte) (packet, bool) {
+// get returns a packet, whose payload is good until the next call of room. It
+// reports false if the packet is not there any more, never was, or has just been sent
+// again.
+func (h *history) get(seq uint16, now time.Time) (packet, bool) {
 	s := &h.slots[int(seq)&(len(h.slots)-1)]
 	size := uint64(len(h.data))
 	if !s.used || s.seq != seq || h.pos-s.at > size {
@@ -117,7 +130,7 @@ func (h *history) get(seq uint16, now time.Time, buf []byte) (packet, bool) {
 	s.sentAgain = now
 	from := s.at % size
 	return packet{
-		payload:   append(buf, h.data[from:from+uint64(s.size)]...),
+		payload:   h.data[from+uint64(s.head) : from+uint64(s.size)],
 		timestamp: s.timestamp, seq: s.seq, marker: s.marker,
 	}, true
 }

@@ -15,37 +15,6 @@ func newStreamID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// wireOffer makes of a local description what is sent: RFC 9725 section 4.4.1
-// demands a=rtcp-mux-only in each bundled m= section, which the WebRTC library
-// neither writes nor needs to see. Candidates come before the other attributes: an
-// ICE restart crashes livekit-server (as of 1.13.5) where they are
-// the last ones of a section.
-func wireOffer(sdp string) string {
-	sdp = strings.ReplaceAll(sdp, "a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-mux-only\r\n")
-	var out, head, candidates, rest strings.Builder
-	end := func() {
-		for _, part := range []*strings.Builder{&head, &candidates, &rest} {
-			out.WriteString(part.String())
-			part.Reset()
-		}
-	}
-	for line := range strings.Lines(sdp) {
-		if strings.HasPrefix(line, "m=") {
-			end()
-		}
-		switch {
-		case isCandidate(line):
-			candidates.WriteString(line)
-		case strings.HasPrefix(line, "a="):
-			rest.WriteString(line)
-		default:
-			head.WriteString(line)
-		}
-	}
-	end()
-	return out.String()
-}
-
 func isCandidate(line string) bool {
 	return strings.HasPrefix(line, "a=candidate:") || strings.HasPrefix(line, "a=end-of-candidates")
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
-	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/srtp/v3"
 )
 
 // abandonedPost is how long a POST that nobody waits for any more may still take.
@@ -55,10 +55,6 @@ func (s *Session) start() {
 			s.paced = t.pacer
 		}
 	}
-	for i, sender := range s.pc.GetSenders() {
-		s.readers.Add(1)
-		go s.readRTCP(s.tracks[i], sender)
-	}
 	go s.run()
 }
 
@@ -70,20 +66,20 @@ func (c *Client) newSession(plan []offeredTrack, w way) (*Session, error) {
 	}
 	s := &Session{
 		client: c, log: c.log, trickles: !w.full, refused: make(chan struct{}),
-		mux: mux, sockets: socks, cname: newStreamID(),
+		mux: mux, sockets: socks, plan: plan, cname: newStreamID(), sdpID: rand.Int64(), sdpVersion: 1,
 		stop: make(chan struct{}), done: make(chan struct{}), finished: make(chan struct{}),
 	}
-	for i, t := range plan {
-		track := newLocalTrack(i, t.kind, s.cname)
-		track.extended.feedback = &s.feedback
-		s.tracks = append(s.tracks, track)
-	}
-	s.pc, err = c.newPeer(mux, w.servers, plan, s.tracks)
+	s.states.prepare()
+	s.peer, err = c.newPeer(mux, socks, w.servers, &s.states, s.takeRTCP)
 	if err != nil {
 		_ = mux.Close()
 		return nil, &Error{Op: "offer", Err: err, slow: true, hint: "check the configured ICE servers"}
 	}
-	s.states.watch(s.pc)
+	for i, t := range plan {
+		track := newLocalTrack(i, t.kind)
+		track.header.feedback, track.route = &s.feedback, &s.peer.route
+		s.tracks = append(s.tracks, track)
+	}
 	return s, nil
 }
 
@@ -102,19 +98,39 @@ func (s *Session) establish(ctx context.Context, plan []offeredTrack, w way) err
 		return s.atEndpoint(err)
 	}
 	for i, t := range s.tracks {
-		t.chosen = chosen[i]
+		t.agree(chosen[i])
 	}
-	answer = asOffered(answer, chosen)
-	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
-	if err != nil {
+	if err := s.take(answer); err != nil {
 		return s.atEndpoint(answerError("the answer cannot be used", err))
 	}
-	s.answer = answer
 	s.startTrickle(ctx, gathered)
 	if err := s.byRelay(ctx, w); err != nil {
 		return err
 	}
 	return s.connect(ctx, offer, answer)
+}
+
+// take has the connection go by an answer.
+func (s *Session) take(answer string) error {
+	r, err := parseRemote(answer)
+	if err != nil {
+		return err
+	}
+	if err := s.peer.start(r, s.encrypt); err != nil {
+		return err
+	}
+	s.answer = answer
+	return nil
+}
+
+// encrypt takes the keys that DTLS has agreed on.
+func (s *Session) encrypt(keys *srtp.Config) error {
+	for _, t := range s.tracks {
+		if err := t.encrypt(keys); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // atEndpoint adds the URL to an error of the answer.
@@ -134,14 +150,8 @@ func (s *Session) gather(ctx context.Context, w way) (sdp string, gathered <-cha
 	fail := func(err error) error {
 		return &Error{Op: "offer", Err: err}
 	}
-	offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{
-		OfferAnswerOptions: webrtc.OfferAnswerOptions{ICETricklingSupported: s.trickles},
-	})
+	complete, err := s.peer.gather()
 	if err != nil {
-		return "", nil, fail(err)
-	}
-	complete := webrtc.GatheringCompletePromise(s.pc)
-	if err := s.pc.SetLocalDescription(offer); err != nil {
 		return "", nil, fail(err)
 	}
 	limit := s.client.cfg.Timeouts.Gather
@@ -154,13 +164,19 @@ func (s *Session) gather(ctx context.Context, w way) (sdp string, gathered <-cha
 	case <-complete:
 	case <-timeout.C:
 		if !w.full {
-			return wireOffer(s.pc.LocalDescription().SDP), complete, nil
+			gathered = complete
+			break
 		}
 		s.log.Info("whip: gathering of ICE candidates took too long, going on with those found")
 	case <-ctx.Done():
 		return "", nil, fail(ctx.Err())
 	}
-	sdp = wireOffer(s.pc.LocalDescription().SDP)
+	if sdp, err = s.description(); err != nil {
+		return "", nil, fail(err)
+	}
+	if gathered != nil {
+		return sdp, gathered, nil
+	}
 	relayLater := s.client.cfg.RelayOnly && len(w.servers) == 0
 	if len(candidates(sdp)) == 0 && !relayLater {
 		e := &Error{Op: "ICE", Err: errors.New("no ICE candidates were found"),
@@ -214,7 +230,7 @@ func (s *Session) connect(ctx context.Context, offer, answer string) error {
 	for cause == nil {
 		select {
 		case <-s.states.connected:
-			return s.secured(ctx, timeout.C)
+			return nil
 		case <-ctx.Done():
 			return &Error{Op: "ICE", URL: s.client.Endpoint(), Err: ctx.Err()}
 		case <-s.states.lost:
@@ -233,27 +249,4 @@ func (s *Session) connect(ctx context.Context, offer, answer string) error {
 				"the SDP, and see the server's log"}
 	}
 	return s.iceError(offer, answer, cause)
-}
-
-// secured waits until the keys are in use. The connection counts as connected a
-// moment before that, and drops without an error what is written until then:
-// that would be the first key frame. Only RTCP tells, by failing.
-func (s *Session) secured(ctx context.Context, timeout <-chan time.Time) error {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := s.pc.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: s.tracks[0].ssrc}})
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return &Error{Op: "DTLS", URL: s.client.Endpoint(), Err: ctx.Err()}
-		case <-s.states.lost:
-			return s.states.reason(s)
-		case <-timeout:
-			return &Error{Op: "DTLS", URL: s.client.Endpoint(), Err: err}
-		}
-	}
 }

@@ -74,7 +74,7 @@ func (s *Session) byRelay(ctx context.Context, w way) error {
 		return s.relayError(errNoRestart)
 	}
 	s.log.Info("whip: no direct path, using the ICE servers that the server recommends")
-	if err := s.pc.SetConfiguration(s.client.configuration(s.iceServers)); err != nil {
+	if err := s.peer.setServers(s.iceServers); err != nil {
 		return s.relayError(fmt.Errorf("the recommended ICE servers cannot be used: %w", err))
 	}
 	s.endTrickle()

@@ -74,12 +74,12 @@ func TestSentLine(t *testing.T) {
 
 func TestReceptionReports(t *testing.T) {
 	s := &Session{client: &Client{}}
-	track := newLocalTrack(0, Video, "s")
+	track := newLocalTrack(0, Video)
 	track.ssrc, track.chosen.ClockRate = 5, 90000
 	s.handleRTCP(track, &rtcp.ReceiverReport{Reports: []rtcp.ReceptionReport{
 		{SSRC: 4, FractionLost: 255, TotalLost: 9},
 		{SSRC: 5, FractionLost: 64, TotalLost: 1<<24 - 2, Jitter: 900},
-	}}, time.Now(), nil)
+	}}, time.Now())
 	r := track.remote.Load()
 	if r == nil || r.fractionLost != 0.25 || r.lost != -2 || r.jitter != 10*time.Millisecond {
 		t.Errorf("%+v", r)

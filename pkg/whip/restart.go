@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/ice/v4"
 )
 
 const (
@@ -24,8 +24,8 @@ const (
 )
 
 // recover brings media back over a new path in the same WHIP session (RFC 9725
-// section 4.3.3). It is called once the old path is lost: offering a restart makes
-// the WebRTC library forget it. An error means that the session is to be ended.
+// section 4.3.3). It is called once the old path is lost: a restart makes the ICE agent
+// forget it. An error means that the session is to be ended.
 func (s *Session) recover(why string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.client.cfg.Timeouts.Restart)
 	defer cancel()
@@ -82,14 +82,17 @@ func slowly(err error) bool {
 }
 
 // offerRestart makes one attempt. An offer that the server has not answered is
-// made again as it was: the WebRTC library takes no new one before that.
+// made again as it was.
 func (s *Session) offerRestart(ctx context.Context) error {
-	if s.pc.SignalingState() != webrtc.SignalingStateHaveLocalOffer {
+	if !s.restarting {
 		if err := s.gatherRestart(ctx); err != nil {
 			return err
 		}
 	}
-	local := s.pc.LocalDescription().SDP
+	local, err := s.description()
+	if err != nil {
+		return err
+	}
 	if len(candidates(local)) == 0 {
 		return errors.New("no ICE candidates were found")
 	}
@@ -98,11 +101,10 @@ func (s *Session) offerRestart(ctx context.Context) error {
 		return err
 	}
 	answer := withFragment(s.answer, reply)
-	err = s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer})
-	if err != nil {
+	if err := s.take(answer); err != nil {
 		return fmt.Errorf("the reply cannot be used: %w", err)
 	}
-	s.answer = answer
+	s.restarting = false
 	// A reply that does not fit what the server goes on with never leads to a path;
 	// another restart may (RFC 9725 section 4.3.3).
 	ctx, cancel := context.WithTimeout(ctx, pairTimeout)
@@ -110,18 +112,14 @@ func (s *Session) offerRestart(ctx context.Context) error {
 	return s.awaitPair(ctx)
 }
 
-// gatherRestart makes the offer and waits for its candidates.
+// gatherRestart makes new credentials and waits for candidates.
 func (s *Session) gatherRestart(ctx context.Context) error {
-	offer, err := s.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: true, OfferAnswerOptions: webrtc.OfferAnswerOptions{
-		ICETricklingSupported: s.trickles,
-	}})
+	complete, err := s.peer.restart()
 	if err != nil {
 		return err
 	}
-	complete := webrtc.GatheringCompletePromise(s.pc)
-	if err := s.pc.SetLocalDescription(offer); err != nil {
-		return err
-	}
+	s.restarting = true
+	s.sdpVersion++
 	timeout := time.NewTimer(s.client.cfg.Timeouts.Gather)
 	defer timeout.Stop()
 	select {
@@ -172,17 +170,13 @@ func (s *Session) addressGone() bool {
 // localAddress is that of the path in use, if the path begins at this machine's own
 // socket.
 func (s *Session) localAddress() (netip.Addr, bool) {
-	senders := s.pc.GetSenders()
-	if len(senders) == 0 {
+	pair := s.peer.pair()
+	if pair == nil {
 		return netip.Addr{}, false
 	}
-	pair, err := senders[0].Transport().ICETransport().GetSelectedCandidatePair()
-	if err != nil || pair == nil || pair.Local == nil {
-		return netip.Addr{}, false
-	}
-	address := pair.Local.Address
-	if pair.Local.Typ != webrtc.ICECandidateTypeHost {
-		address = pair.Local.RelatedAddress
+	address := pair.Local.Address()
+	if related := pair.Local.RelatedAddress(); pair.Local.Type() != ice.CandidateTypeHost && related != nil {
+		address = related.Address
 	}
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.IsUnspecified() {

@@ -1,45 +1,36 @@
 package whip
 
 import (
-	"errors"
-	"io"
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 )
 
-// readRTCP handles what the server sends about one track, until the track is
-// stopped.
-func (s *Session) readRTCP(t *localTrack, sender *webrtc.RTPSender) {
-	defer s.readers.Done()
-	buf := make([]byte, 8192) // as much as the library reads at once
-	var scratch []byte
-	for {
-		n, _, err := sender.Read(buf)
-		if errors.Is(err, io.ErrShortBuffer) {
-			s.malformed.Add(1)
+// takeRTCP handles what the server sends about the tracks. It is called by the
+// connection's reader.
+func (s *Session) takeRTCP(plain []byte) {
+	packets, err := rtcp.Unmarshal(plain)
+	if err != nil {
+		// What fails authentication does not get here; what passes it and cannot be
+		// read is counted.
+		s.malformed.Add(1)
+		return
+	}
+	now := time.Now()
+	for _, p := range packets {
+		if feedback, ok := p.(*rtcp.TransportLayerCC); ok {
+			s.feedback.note(feedback, now)
 			continue
 		}
-		if err != nil {
-			return
-		}
-		packets, err := rtcp.Unmarshal(buf[:n])
-		if err != nil {
-			// The library drops what does not parse, or fails authentication,
-			// before it gets here; what it lets through and cannot be read is counted.
-			s.malformed.Add(1)
-			continue
-		}
-		now := time.Now()
-		for _, p := range packets {
-			scratch = s.handleRTCP(t, p, now, scratch)
+		for _, t := range s.tracks {
+			s.handleRTCP(t, p, now)
 		}
 	}
 }
 
-// handleRTCP acts on one packet. Others than these are legal and of no use here.
-func (s *Session) handleRTCP(t *localTrack, p rtcp.Packet, now time.Time, scratch []byte) []byte {
+// handleRTCP acts on what a packet says of a track. Others than these are legal and of
+// no use here.
+func (s *Session) handleRTCP(t *localTrack, p rtcp.Packet, now time.Time) {
 	switch p := p.(type) {
 	case *rtcp.PictureLossIndication:
 		if p.MediaSSRC == t.ssrc {
@@ -55,17 +46,14 @@ func (s *Session) handleRTCP(t *localTrack, p rtcp.Packet, now time.Time, scratc
 		}
 	case *rtcp.TransportLayerNack:
 		if p.MediaSSRC == t.ssrc {
-			scratch = t.answerNack(p.Nacks, scratch)
+			t.answerNack(p.Nacks)
 			s.sockets.flush()
 		}
-	case *rtcp.TransportLayerCC:
-		s.feedback.note(p, now)
 	case *rtcp.ReceiverReport:
 		s.noteReports(t, p.Reports, now)
 	case *rtcp.SenderReport:
 		s.noteReports(t, p.Reports, now)
 	}
-	return scratch
 }
 
 func (s *Session) keyFrameWanted(t *localTrack) {
@@ -84,23 +72,22 @@ func (t *localTrack) newFIR(seq uint8) bool {
 	return true
 }
 
-func (t *localTrack) answerNack(pairs []rtcp.NackPair, scratch []byte) []byte {
+func (t *localTrack) answerNack(pairs []rtcp.NackPair) {
 	if t.pacer != nil {
 		for i := range pairs {
 			seqs := pairs[i].PacketList()
 			t.nacked.Add(uint64(len(seqs)))
 			t.pacer.resend(seqs, time.Now())
 		}
-		return scratch
+		return
 	}
 	for i := range pairs {
 		pairs[i].Range(func(seq uint16) bool {
 			t.nacked.Add(1)
-			scratch, _ = t.resend(seq, scratch)
+			t.resend(seq)
 			return true
 		})
 	}
-	return scratch
 }
 
 func (s *Session) noteReports(t *localTrack, reports []rtcp.ReceptionReport, now time.Time) {

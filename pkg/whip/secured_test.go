@@ -1,33 +1,23 @@
 package whip
 
 import (
-	"context"
-	"errors"
 	"testing"
-	"time"
+
+	"github.com/pion/rtp"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 )
 
-// TestConnectedIsNotEnough: the library says "connected" a moment before the keys
-// are in use, and drops without an error what is written until then.
-func TestConnectedIsNotEnough(t *testing.T) {
-	c, err := New(Config{Endpoint: "http://127.0.0.1/whip"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := planTracks([]Track{videoTrack})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.newSession(plan, c.firstWay())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.tearDown(t.Context())
-	s.states.connect()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	var e *Error
-	if err := s.connect(ctx, "", ""); !errors.As(err, &e) || e.Op != "DTLS" {
-		t.Errorf("a session without keys was handed out: %v", err)
+// A session is handed out when its keys are in use and not before: the first packet
+// written arrives. It would be the beginning of the first key frame.
+func TestFirstPacketArrives(t *testing.T) {
+	for range 20 {
+		server := whiptest.NewServer(t, whiptest.Config{})
+		s := publish(t, server, Config{}, videoTrack)
+		h := rtp.Header{Version: 2, SequenceNumber: 77, Marker: true}
+		if err := s.WriteRTP(0, &h, []byte{0x65, 1, 2}); err != nil {
+			t.Fatal(err)
+		}
+		server.WaitSession(t).WaitPackets(t, Video, 1)
 	}
 }

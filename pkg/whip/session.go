@@ -13,7 +13,6 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
 )
 
 // reportInterval is between two sender reports of a track. LiveKit and browsers
@@ -28,9 +27,10 @@ const closeWait = 1500 * time.Millisecond
 type Session struct {
 	client  *Client
 	log     *slog.Logger
-	pc      *webrtc.PeerConnection
+	peer    *peer
 	mux     ice.UDPMux
 	sockets sockets
+	plan    []offeredTrack
 	tracks  []*localTrack
 	cname   string
 	paced   *pacer // of the video track; nil without pacing
@@ -41,7 +41,10 @@ type Session struct {
 	connected  time.Time
 	trickles   bool // the offer says that candidates may follow
 
-	answer      string             // the newest, for the goroutine that restarts ICE
+	sdpID       int64
+	sdpVersion  int                // of the description, for the goroutine that restarts ICE
+	restarting  bool               // the newest offer has not been answered yet; likewise
+	answer      string             // the newest; likewise
 	refused     chan struct{}      // closed when the server takes no further candidates
 	stopTrickle context.CancelFunc // nil unless candidates follow
 	trickleDone chan struct{}
@@ -60,7 +63,6 @@ type Session struct {
 	done     chan struct{} // the session is over, err is set
 	err      error
 	finished chan struct{} // all is cleaned up
-	readers  sync.WaitGroup
 }
 
 // Codec is what the answer chose for a track.
@@ -167,7 +169,7 @@ func (s *Session) run() {
 			s.finish(s.states.reason(s))
 			return
 		case <-s.states.silent:
-			if s.pc.ICEConnectionState() == webrtc.ICEConnectionStateDisconnected {
+			if s.peer.disconnected() {
 				s.newPath("silence")
 			}
 		case <-ticker.C:
@@ -228,9 +230,8 @@ func (s *Session) closePeer() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		_ = s.pc.GracefulClose()
+		s.peer.close()
 		_ = s.mux.Close()
-		s.readers.Wait()
 	}()
 	t := time.NewTimer(closeWait)
 	defer t.Stop()
@@ -239,7 +240,7 @@ func (s *Session) closePeer() {
 	case <-t.C:
 		// A candidate stuck in a system call, at worst. The socket's end frees it.
 		_ = s.mux.Close()
-		s.log.Warn("webrtc connection slow to close")
+		s.log.Warn("whip connection slow to close")
 	}
 }
 
@@ -252,16 +253,13 @@ func (s *Session) sendReports() {
 		sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
 		t.mu.Unlock()
 		if ok {
-			_ = s.pc.WriteRTCP([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname)})
+			_ = s.peer.writeRTCP(sr, sourceDescription(t.ssrc, s.cname))
 		}
 	}
 }
 
 // sendBye says that the tracks end (RFC 3550 section 6.6), last report included.
 func (s *Session) sendBye() {
-	if s.pc.ConnectionState() != webrtc.PeerConnectionStateConnected {
-		return
-	}
 	now := time.Now()
 	for _, t := range s.tracks {
 		t.mu.Lock()
@@ -269,7 +267,7 @@ func (s *Session) sendBye() {
 		t.mu.Unlock()
 		if ok {
 			bye := &rtcp.Goodbye{Sources: []uint32{t.ssrc}}
-			_ = s.pc.WriteRTCP([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname), bye})
+			_ = s.peer.writeRTCP(sr, sourceDescription(t.ssrc, s.cname), bye)
 		}
 	}
 }

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/ice/v4"
 )
 
-// states turns the WebRTC library's state changes, which come on goroutines of
-// their own and in no certain order, into two events.
+// states turns what the ICE agent and DTLS tell, on goroutines of their own, into a
+// few events.
 type states struct {
-	connected chan struct{} // ICE and DTLS are up
+	connected chan struct{} // ICE is up, and the keys of DTLS are in use
 	silent    chan struct{} // nothing is heard any more; holds one token
 	lost      chan struct{} // and never again
 
@@ -22,37 +22,29 @@ type states struct {
 	why         string
 }
 
-func (st *states) watch(pc *webrtc.PeerConnection) {
+func (st *states) prepare() {
 	st.connected, st.lost = make(chan struct{}), make(chan struct{})
 	st.silent = make(chan struct{}, 1)
-	pc.OnICEConnectionStateChange(func(state webrtc.ICEConnectionState) {
-		switch state {
-		case webrtc.ICEConnectionStateConnected, webrtc.ICEConnectionStateCompleted:
-			st.mu.Lock()
-			st.iceUp = true
-			st.mu.Unlock()
-		case webrtc.ICEConnectionStateDisconnected:
-			// Not waiting for "failed": by then viewers have seen a frozen picture
-			// for half a minute.
-			st.silence()
-		case webrtc.ICEConnectionStateFailed:
-			st.lose("ice")
-		default:
-		}
-	})
-	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-		switch state {
-		case webrtc.PeerConnectionStateConnected:
-			st.connect()
-		case webrtc.PeerConnectionStateFailed:
-			st.lose("failed")
-		case webrtc.PeerConnectionStateClosed:
-			st.lose("closed") // by DTLS close_notify; our own close is not waited for here
-		default:
-		}
-	})
 }
 
+// ice is told by the agent.
+func (st *states) ice(state ice.ConnectionState) {
+	switch state {
+	case ice.ConnectionStateConnected, ice.ConnectionStateCompleted:
+		st.mu.Lock()
+		st.iceUp = true
+		st.mu.Unlock()
+	case ice.ConnectionStateDisconnected:
+		// Not waiting for "failed": by then viewers have seen a frozen picture
+		// for half a minute.
+		st.silence()
+	case ice.ConnectionStateFailed:
+		st.lose("ice")
+	default:
+	}
+}
+
+// connect is told when packets can be sent.
 func (st *states) connect() {
 	st.mu.Lock()
 	defer st.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/ice/v4"
 )
 
 // Stats is a snapshot of a session.
@@ -103,49 +103,29 @@ func (s *Session) Stats() Stats {
 	return st
 }
 
-// selected is the pair of candidates in use, nil if there is none.
-func (s *Session) selected() *webrtc.ICECandidatePair {
-	senders := s.pc.GetSenders()
-	if len(senders) == 0 {
-		return nil
-	}
-	pair, err := senders[0].Transport().ICETransport().GetSelectedCandidatePair()
-	if err != nil || pair == nil || pair.Local == nil || pair.Remote == nil {
-		return nil
-	}
-	return pair
-}
-
 func (s *Session) pair() string {
-	pair := s.selected()
+	pair := s.peer.pair()
 	if pair == nil {
 		return ""
 	}
-	end := func(c *webrtc.ICECandidate) string {
-		typ := c.Typ.String()
-		if c.Protocol == webrtc.ICEProtocolTCP {
+	end := func(c ice.Candidate) string {
+		typ := c.Type().String()
+		if c.NetworkType().IsTCP() {
 			typ = "tcp " + typ
 		}
-		return net.JoinHostPort(c.Address, strconv.Itoa(int(c.Port))) + " (" + typ + ")"
+		return net.JoinHostPort(c.Address(), strconv.Itoa(c.Port())) + " (" + typ + ")"
 	}
 	return end(pair.Local) + " -> " + end(pair.Remote)
 }
 
 func (s *Session) path() Path {
-	pair := s.selected()
+	pair := s.peer.pair()
 	if pair == nil {
 		return Path{}
 	}
-	p := Path{Type: pair.Local.Typ.String(), Protocol: pair.Local.Protocol.String()}
-	if pair.Local.Typ != webrtc.ICECandidateTypeRelay {
-		return p
-	}
-	for _, stats := range s.pc.GetStats() { // dear, but relays are rare
-		c, ok := stats.(webrtc.ICECandidateStats)
-		if ok && c.Type == webrtc.StatsTypeLocalCandidate && c.RelayProtocol != "" &&
-			c.IP == pair.Local.Address && c.Port == int32(pair.Local.Port) {
-			p.Protocol = c.RelayProtocol
-		}
+	p := Path{Type: pair.Local.Type().String(), Protocol: pair.Local.NetworkType().NetworkShort()}
+	if relay, ok := pair.Local.(*ice.CandidateRelay); ok {
+		p.Protocol = relay.RelayProtocol()
 	}
 	return p
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/ice/v4"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 )
@@ -39,7 +39,7 @@ func TestNetworkTypes(t *testing.T) {
 		client := Client{cfg: c.cfg}
 		tcp := false
 		for _, n := range client.networkTypes() {
-			tcp = tcp || n == webrtc.NetworkTypeTCP4
+			tcp = tcp || n == ice.NetworkTypeTCP4
 		}
 		if tcp != c.tcp {
 			t.Errorf("%+v: TCP %v", c.cfg, tcp)

@@ -1,35 +1,39 @@
 package whip
 
 import (
-	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/srtp/v3"
 )
 
-// localTrack is a track as the WebRTC library sees it. The library's own
-// TrackLocalStaticRTP copies each packet's header; this one writes straight on.
+// localTrack is one track of a session.
 type localTrack struct {
-	index    int
-	kind     string
-	id       string
-	streamID string
-	chosen   offeredCodec // set before the answer is applied
+	index   int
+	kind    string
+	ssrc    uint32
+	rtxSSRC uint32 // 0 for audio
 
-	// Set by Bind, which ends before the session is handed out.
-	ssrc     uint32
-	rtxSSRC  uint32 // 0 without RTX
-	writer   webrtc.TrackLocalWriter
-	extended extended
-	rtx      rtxLine
-	pacer    *pacer // nil for audio, and without pacing
+	// Set from the answer, before anything is sent.
+	chosen offeredCodec
+	route  *route
+	pacer  *pacer // nil for audio, and without pacing
 
+	// mu is held while a packet is made and sent, so that what the network gets is in
+	// the order of the history. It is taken before the socket's own lock.
 	mu      sync.Mutex
 	line    sentLine
 	history *history
+	header  header
+	rtxNext uint16        // sequence number
+	keys    *srtp.Context // nil until there are any
+	tag     int           // bytes that encryption adds
+	parsed  rtp.Header    // for the SRTP library; here, so that none is allocated
+	scratch []byte        // a packet that is not kept
+	sealed  []byte        // one that does not leave by a batch
 
 	packetsSent   atomic.Uint64
 	bytesSent     atomic.Uint64
@@ -51,76 +55,83 @@ type remoteReport struct {
 	at           time.Time
 }
 
-var _ webrtc.TrackLocal = (*localTrack)(nil)
-
-func newLocalTrack(index int, kind, streamID string) *localTrack {
-	t := &localTrack{index: index, kind: kind, id: kind, streamID: streamID, rtx: newRTXLine()}
+func newLocalTrack(index int, kind string) *localTrack {
+	t := &localTrack{index: index, kind: kind, ssrc: newSSRC(), route: &route{}}
+	t.rtxNext = uint16(rand.Uint32()) //nolint:gosec // where it begins is no secret
 	if kind == Audio {
 		t.history = newAudioHistory()
-	} else {
-		t.history = newVideoHistory()
+		return t
 	}
+	t.history = newVideoHistory()
+	t.rtxSSRC = newSSRC()
 	return t
 }
 
-// Bind is called once, when the answer is applied.
-func (t *localTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	for _, p := range ctx.CodecParameters() {
-		if uint8(p.PayloadType) == t.chosen.payloadType {
-			t.ssrc, t.rtxSSRC = uint32(ctx.SSRC()), uint32(ctx.SSRCRetransmission())
-			t.extended.prepare(t.chosen.extras)
-			t.writer = ctx.WriteStream()
-			return p, nil
-		}
-	}
-	return webrtc.RTPCodecParameters{}, fmt.Errorf("payload type %d: %w", t.chosen.payloadType, webrtc.ErrUnsupportedCodec)
+// agree takes what the answer chose.
+func (t *localTrack) agree(chosen offeredCodec) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.chosen = chosen
+	t.header.prepare(chosen.extras)
 }
 
-// Unbind is called when the track is stopped. Late packets end in the library,
-// which refuses them.
-func (t *localTrack) Unbind(webrtc.TrackLocalContext) error { return nil }
+// encrypt takes the keys. Each track has a context of its own, for its two streams.
+func (t *localTrack) encrypt(keys *srtp.Config) error {
+	context, err := outgoing(keys)
+	if err != nil {
+		return err
+	}
+	aead, err := keys.Profile.AEADAuthTagLen()
+	if err != nil {
+		return err
+	}
+	tag, err := keys.Profile.AuthTagRTPLen()
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keys, t.tag = context, aead+tag
+	return nil
+}
 
-// ID is the second part of a=msid.
-func (t *localTrack) ID() string { return t.id }
-
-// RID is empty: no simulcast.
-func (t *localTrack) RID() string { return "" }
-
-// StreamID is the first part of a=msid, and the CNAME.
-func (t *localTrack) StreamID() string { return t.streamID }
-
-// Kind is audio or video.
-func (t *localTrack) Kind() webrtc.RTPCodecType { return rtpKind(t.kind) }
+// fields are those of a packet on the track's own stream.
+func (t *localTrack) fields(seq uint16, timestamp uint32, marker bool) fields {
+	return fields{marker: marker, payloadType: t.chosen.payloadType, seq: seq, timestamp: timestamp, ssrc: t.ssrc}
+}
 
 // write sends a packet of the caller's, or has the pacer do so. The header's SSRC and
 // payload type are filled in.
 func (t *localTrack) write(h *rtp.Header, payload []byte) error {
-	now := time.Now()
 	t.mu.Lock()
-	t.line.observe(h.Timestamp, now)
+	now := t.line.at
+	if now.IsZero() || h.Timestamp != t.line.timestamp {
+		now = time.Now() // one look at the clock for each access unit
+		t.line.observe(h.Timestamp, now)
+	}
 	if t.pacer != nil {
 		t.mu.Unlock()
-		t.pacer.write(h, payload, now)
+		t.pacer.write(h, payload, time.Now())
 		return nil
 	}
-	t.keep(h, payload, now)
-	t.mu.Unlock()
-	return t.depart(h, payload)
+	defer t.mu.Unlock()
+	return t.depart(h, payload, now)
 }
 
-// keep notes a packet that is about to be sent; mu is held.
-func (t *localTrack) keep(h *rtp.Header, payload []byte, now time.Time) {
+// depart keeps a packet of the caller's and sends it for the first time; mu is held.
+func (t *localTrack) depart(h *rtp.Header, payload []byte, now time.Time) error {
+	h.SSRC, h.PayloadType = t.ssrc, t.chosen.payloadType
 	t.line.count(len(payload))
-	t.history.put(h.SequenceNumber, h.Timestamp, h.Marker, payload, now)
-}
-
-// depart sends a packet of the caller's for the first time.
-func (t *localTrack) depart(h *rtp.Header, payload []byte) error {
-	h.SSRC = t.ssrc
-	h.PayloadType = t.chosen.payloadType
 	t.packetsSent.Add(1)
 	t.bytesSent.Add(uint64(rtpHeaderSize + len(payload)))
-	return t.transmit(h, payload)
+	f := t.fields(h.SequenceNumber, h.Timestamp, h.Marker)
+	plain := t.history.room(kept{f.seq, f.timestamp, f.marker, t.header.size(0)}, t.header.size(len(payload)), now)
+	if plain == nil {
+		return t.transmit(f, nil, payload) // too large to be kept
+	}
+	t.header.put(plain, f)
+	copy(plain[t.header.size(0):], payload)
+	return t.send(plain)
 }
 
 const rtpHeaderSize = 12
@@ -136,39 +147,26 @@ func (t *localTrack) packetOverhead() int {
 func (t *localTrack) pace(cfg Pacing, flush func()) {
 	send := func(h *rtp.Header, payload []byte) {
 		t.mu.Lock()
-		t.keep(h, payload, time.Now())
-		t.mu.Unlock()
-		_ = t.depart(h, payload) // fails only when the session ends
+		defer t.mu.Unlock()
+		_ = t.depart(h, payload, time.Now()) // fails only when the session ends
 	}
-	var scratch []byte
-	again := func(seq uint16) int {
-		sent := false
-		scratch, sent = t.resend(seq, scratch)
-		if !sent {
-			return 0
-		}
-		return len(scratch)
-	}
-	t.pacer = newPacer(cfg, t.packetOverhead(), send, again, flush)
+	t.pacer = newPacer(cfg, t.packetOverhead(), send, t.resend, flush)
 }
 
-// resend answers one entry of a NACK. It sends on the packet's own SSRC and with
-// its own sequence number, as wants everyone who does not do RTX.
-func (t *localTrack) resend(seq uint16, buf []byte) (scratch []byte, sent bool) {
+// resend answers one entry of a NACK. Without RTX it sends on the packet's own SSRC
+// and with its own sequence number, as wants everyone who does not do that. It
+// returns the size of the payload, 0 if nothing was sent.
+func (t *localTrack) resend(seq uint16) int {
 	t.mu.Lock()
-	p, ok := t.history.get(seq, time.Now(), buf[:0])
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	p, ok := t.history.get(seq, time.Now())
 	if !ok {
-		return buf, false
+		return 0
 	}
-	h := rtp.Header{
-		Version: 2, Marker: p.marker, PayloadType: t.chosen.payloadType,
-		SequenceNumber: p.seq, Timestamp: p.timestamp, SSRC: t.ssrc,
-	}
-	if err := t.retransmit(&h, p.payload); err != nil {
-		return p.payload, false
+	if err := t.retransmit(p); err != nil {
+		return 0
 	}
 	t.retransmitted.Add(1)
 	t.bytesSent.Add(uint64(rtpHeaderSize + len(p.payload)))
-	return p.payload, true
+	return len(p.payload)
 }

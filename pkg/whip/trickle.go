@@ -44,7 +44,11 @@ func (s *Session) trickle(ctx context.Context, gathered <-chan struct{}) {
 	case <-ctx.Done():
 		return
 	}
-	body := fragmentOf(s.pc.LocalDescription().SDP)
+	local, err := s.description()
+	if err != nil {
+		return // the session has ended
+	}
+	body := fragmentOf(local)
 	if !strings.Contains(body, "a=end-of-candidates") {
 		body += "a=end-of-candidates\r\n" // what comes later is not sent
 	}
