@@ -4,6 +4,7 @@ package rtspsrc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net"
 	"strings"
 	"testing"
@@ -90,5 +91,60 @@ func TestDatagramInletAllocatesNothing(t *testing.T) {
 		}
 	}); n > 0 && canTryRead {
 		t.Errorf("%v allocations a datagram", n)
+	}
+}
+
+func TestDatagramPathAllocatesNothing(t *testing.T) {
+	if !canTryRead {
+		return // net's own reads allocate
+	}
+	in, err := listenPacket("udp4", "127.0.0.1:0", nil, 1<<20, true, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	c, err := net.Dial("udp4", in.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := testReceiver()
+	r.socket = in
+	handled := 0
+	r.tapped(r.link, -1, func(pkt *rtp.Packet, arrived time.Time) {
+		r.count(pkt, arrived)
+		handled++
+	})
+	in.lifeEvery, in.life = time.Hour, time.Now()
+	in.peer = c.LocalAddr().(*net.UDPAddr)
+	pkt, err := (&rtp.Packet{Header: rtp.Header{Version: 2, PayloadType: 96, SSRC: 3}, Payload: make([]byte, 1000)}).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq, buf, end := uint16(0), make([]byte, 1500), []byte("no RTP")
+	turn := func() {
+		for _, ahead := range []uint16{0, 2, 1, 3} { // one waits
+			binary.BigEndian.PutUint16(pkt[2:], seq+ahead)
+			if _, err := c.Write(pkt); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seq += 4
+		if _, err := c.Write(end); err != nil { // for which ReadFrom returns
+			t.Fatal(err)
+		}
+		if n, _, err := in.ReadFrom(buf); n != 6 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	for range 600 { // the order's slots fill
+		turn()
+	}
+	const turns = 200
+	if n := testing.AllocsPerRun(turns, turn); n > 0 {
+		t.Errorf("%v allocations for four packets", n)
+	}
+	if handled != 4*(600+turns+1) {
+		t.Errorf("%d packets handled", handled)
 	}
 }

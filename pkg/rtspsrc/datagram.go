@@ -1,15 +1,12 @@
 package rtspsrc
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
 	"os"
 	"sync"
 	"syscall"
 	"time"
-
-	"github.com/pion/rtp"
 )
 
 // datagramMax is the largest datagram there is: some cameras send fragments of
@@ -27,6 +24,10 @@ var errNothing = errors.New("nothing has arrived")
 // Config.ReorderDelay, and hands them to gortsplib with sequence numbers that have
 // no gap. settle, which the track's callback calls on the same goroutine, gives
 // each packet its own number back.
+//
+// Once gortsplib has accepted the sender, only a packet twice a second takes this
+// way, so that gortsplib knows that the camera lives; the others go straight to the
+// track's tap.
 type datagramInlet struct {
 	*net.UDPConn
 	onBlock func()
@@ -38,10 +39,14 @@ type datagramInlet struct {
 
 	ordered bool
 	order   reorderer
-	buf     []byte
-	peer    *net.UDPAddr // whom gortsplib takes packets from, nil before the first
-	numbers [128]uint16  // the last number that gortsplib has taken, by payload type
-	given   handover
+	tap     func(b []byte, arrived time.Time) // nil: all goes through gortsplib
+	life    time.Time                         // when something went through gortsplib
+	// lifeEvery is how often that must be.
+	lifeEvery time.Duration
+	buf       []byte
+	peer      *net.UDPAddr // whom gortsplib takes packets from, nil before the first
+	numbers   [128]uint16  // the last number that gortsplib has taken, by payload type
+	given     handover
 
 	silent bool                  // sends nothing
 	report func(b []byte) []byte // replaces a receiver report of gortsplib's
@@ -52,16 +57,6 @@ type datagramInlet struct {
 	tryN    int
 	tryFrom *net.UDPAddr
 	tryErr  error
-}
-
-// handover is what became of the packet that gortsplib was given last.
-type handover struct {
-	open    bool // gortsplib has not confirmed it
-	from    *net.UDPAddr
-	arrived time.Time
-	pt      uint8
-	seq     uint16
-	whole   []byte // the packet, if gortsplib has only room for its beginning
 }
 
 // listenPacket opens a UDP socket. An ordered one is for the RTP of
@@ -106,9 +101,15 @@ func (in *datagramInlet) ReadFrom(p []byte) (int, net.Addr, error) {
 	}
 	for {
 		if d := in.order.pop(); d != nil {
-			n := in.give(p, d.b, d.from, d.arrived)
-			from := d.from
+			n, from := 0, d.from
+			straight := in.straight(d.b, d.arrived)
+			if !straight {
+				n = in.give(p, d.b, d.from, d.arrived)
+			}
 			in.order.drop(d)
+			if straight {
+				continue
+			}
 			return n, from, nil
 		}
 		n, from, err := in.receive()
@@ -121,7 +122,8 @@ func (in *datagramInlet) ReadFrom(p []byte) (int, net.Addr, error) {
 		b, now := in.buf[:n], time.Now()
 		// Until gortsplib has accepted a sender, each packet goes to it to be
 		// judged; afterwards those of others go to it to be dropped.
-		if !isRTP(b) || in.peer == nil || !sameAddr(in.peer, from) || in.order.push(b, from, now) {
+		if !isRTP(b) || in.peer == nil || !sameAddr(in.peer, from) ||
+			in.order.push(b, from, now) && !in.straight(b, now) {
 			return in.give(p, b, from, now), from, nil
 		}
 	}
@@ -134,7 +136,7 @@ func (in *datagramInlet) receive() (int, *net.UDPAddr, error) {
 	if due.IsZero() || time.Now().Before(due) {
 		in.setHold(due)
 		n, from, err := in.read(in.buf)
-		if !isTimeout(err) || in.over() {
+		if err == nil || !isTimeout(err) || in.over() { // isTimeout allocates
 			return n, from, err
 		}
 	}
@@ -148,55 +150,6 @@ func (in *datagramInlet) receive() (int, *net.UDPAddr, error) {
 	}
 	return n, from, err
 }
-
-// give hands a packet to gortsplib, RTP with a number that it expects.
-func (in *datagramInlet) give(p, b []byte, from *net.UDPAddr, arrived time.Time) int {
-	in.given = handover{}
-	if !isRTP(b) {
-		return copy(p, b)
-	}
-	in.given = handover{
-		open: true, from: from, arrived: arrived,
-		pt: b[1] & 0x7f, seq: binary.BigEndian.Uint16(b[2:]),
-	}
-	n := len(b)
-	if n < len(p) {
-		copy(p, b)
-	} else {
-		// gortsplib's buffer is too small: it gets a packet without payload.
-		in.given.whole = append([]byte(nil), b...)
-		n = copy(p, b[:12])
-		p[0] = 0x80
-	}
-	binary.BigEndian.PutUint16(p[2:], in.numbers[in.given.pt]+1)
-	return n
-}
-
-// settle gives a packet that gortsplib has accepted its sequence number and, if
-// need be, its payload back, and tells when it arrived. It runs inside the call in
-// which gortsplib works on what ReadFrom has returned.
-func (in *datagramInlet) settle(pkt *rtp.Packet) (arrived time.Time, ok bool) {
-	g := &in.given
-	if !in.ordered || !g.open || g.pt != pkt.PayloadType {
-		return time.Now(), true
-	}
-	g.open = false
-	in.numbers[g.pt]++
-	if in.peer == nil { // the order does not know of this packet
-		in.order.source(pkt.SSRC, g.seq).next = g.seq + 1
-	}
-	in.peer = g.from
-	pkt.SequenceNumber = g.seq
-	if g.whole != nil {
-		whole := g.whole
-		g.whole = nil
-		return g.arrived, pkt.Unmarshal(whole) == nil
-	}
-	return g.arrived, true
-}
-
-// sameAddr compares as gortsplib does, IPv4 in IPv6 included.
-func sameAddr(a, b *net.UDPAddr) bool { return a == b || a.Port == b.Port && a.IP.Equal(b.IP) }
 
 // SetReadDeadline implements net.PacketConn.
 func (in *datagramInlet) SetReadDeadline(t time.Time) error {

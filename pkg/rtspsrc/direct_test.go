@@ -78,18 +78,34 @@ func TestLargestFrame(t *testing.T) {
 func TestOnlyMediaKeepsASession(t *testing.T) {
 	t.Parallel()
 	const timeout = 3 * time.Second
-	cam := startScript(t, &script{})
-	var got sink
-	sess := play(t, newSource(t, rtspsrc.Config{URL: cam.URL(), RequestTimeout: timeout, Stall: -1}), &got)
-	begin := time.Now()
-	waitFor(t, "twice the timeout", func() bool { return time.Since(begin) > 2*timeout })
-	select {
-	case <-sess.Done():
-		t.Error(sess.Err())
-	default:
-	}
-	if st := sess.Stats(); st.PacketsReceived < 100 || st.PacketsLost > 0 {
-		t.Errorf("%+v", st)
+	overUDP, send := udpScript(t)
+	for _, tc := range []struct {
+		transport rtspsrc.Transport
+		cam       *script
+		send      func(seq uint16, size int)
+	}{
+		{rtspsrc.TCP, startScript(t, &script{}), func(uint16, int) {}},
+		{rtspsrc.UDP, overUDP, send},
+	} {
+		t.Run(tc.transport.String(), func(t *testing.T) {
+			t.Parallel()
+			var got sink
+			sess := play(t, newSource(t, rtspsrc.Config{URL: tc.cam.URL(), Transport: tc.transport, RequestTimeout: timeout, Stall: -1}), &got)
+			begin, seq := time.Now(), uint16(100)
+			waitFor(t, "twice the timeout", func() bool {
+				seq++
+				tc.send(seq, 100)
+				return time.Since(begin) > 2*timeout
+			})
+			select {
+			case <-sess.Done():
+				t.Error(sess.Err())
+			default:
+			}
+			if st := sess.Stats(); st.PacketsReceived < 100 || st.PacketsLost > 0 {
+				t.Errorf("%+v", st)
+			}
+		})
 	}
 }
 

@@ -56,8 +56,8 @@
 //
 // The handler runs on the goroutine that reads the socket: over TCP one for the
 // camera, over UDP one for each track. It must neither block nor call
-// [Session.Close], and must not keep the packet: over TCP its payload lies where it
-// was received, and nothing is allocated for it. [Config.OnBlock] runs on the same
+// [Session.Close], and must not keep the packet: its payload lies where it was
+// received, and nothing is allocated for it. [Config.OnBlock] runs on the same
 // goroutines each time all that has arrived is handed over, which is the moment to
 // send what was gathered.
 package rtspsrc

@@ -11,6 +11,10 @@ import (
 // SetReportEvery shortens the time between receiver reports.
 func SetReportEvery(s *Source, d time.Duration) { s.reportEvery = d }
 
+// SetLifeEvery changes how often gortsplib is shown a packet or a sign of life; with
+// 0, every datagram goes through it.
+func SetLifeEvery(s *Source, d time.Duration) { s.lifeEvery = d }
+
 // MakeSPS makes the SPS of a Baseline stream whose size is a multiple of 16.
 func MakeSPS(width, height int) []byte {
 	var w bitWriter

@@ -40,6 +40,8 @@ type framer struct {
 	taps     []tap       // complete before playing is set
 	accepted atomic.Bool // PLAY was answered
 	life     time.Time   // of the last sign of life
+	// lifeEvery is the time between two.
+	lifeEvery time.Duration
 
 	junk    atomic.Uint64 // bytes between messages
 	foreign atomic.Uint64 // frames nobody asked for
@@ -49,7 +51,7 @@ type framer struct {
 // earlyJunk is how much may come before the first message.
 const earlyJunk = 4 << 10
 
-func newFramer(src source) *framer { return &framer{src: src} }
+func newFramer(src source) *framer { return &framer{src: src, lifeEvery: lifeEvery} }
 
 // allow makes a pair of channels known.
 func (f *framer) allow(rtp int) {

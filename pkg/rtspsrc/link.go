@@ -118,6 +118,7 @@ func (l *link) lay(ctx context.Context, c net.Conn, addr string) (net.Conn, erro
 		}
 	}
 	w := newWire(c)
+	w.frames.lifeEvery = l.src.lifeEvery
 	w.frames.http = l.src.tunnel == gortsplib.TunnelHTTP
 	w.frames.udp = l.proto != gortsplib.ProtocolTCP
 	l.wire.Store(w)
@@ -156,6 +157,7 @@ func (l *link) listenPacket(network, address string) (net.PacketConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	in.lifeEvery = l.src.lifeEvery
 	if isRTP {
 		l.rtpSocket.Store(in)
 	} else {

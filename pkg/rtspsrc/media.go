@@ -7,13 +7,13 @@ import (
 )
 
 // tap is where the frames of one channel go, past gortsplib: it would copy each into
-// a slice of its own. The frame is only good during the call.
+// a slice of its own. The frame is only good during the call. Datagrams have taps too.
 type tap struct {
 	channel byte
 	take    func(frame []byte, arrived time.Time)
 }
 
-// lifeEvery is the time between two signs of life.
+// lifeEvery is the time between two signs of life for gortsplib.
 const lifeEvery = time.Second / 2
 
 // media hands a frame of size bytes, of which four are its head, to its tap.
@@ -26,7 +26,7 @@ func (f *framer) media(t *tap, size int, wait bool) bool {
 	}
 	t.take(f.in.data()[4:size], f.in.at)
 	f.in.use(size)
-	if f.in.at.Sub(f.life) >= lifeEvery {
+	if f.in.at.Sub(f.life) >= f.lifeEvery {
 		f.showLife()
 	}
 	return true
@@ -47,21 +47,25 @@ func (f *framer) showLife() {
 	}
 }
 
-// tapped makes the track's frames come straight from the framer, if it can be: not
-// over UDP, and not if gortsplib must decrypt them first.
+// tapped makes the track's packets come straight from the socket, if it can be: not
+// if gortsplib must decrypt them first.
 func (r *receiver) tapped(l *link, channel int, deliver func(*rtp.Packet, time.Time)) {
-	w := l.wire.Load()
-	if w == nil || channel < 0 || channel > 255 || encrypted(r.media) {
-		return
-	}
 	for _, f := range r.media.Formats {
 		r.named[f.PayloadType()&0x7f] = true
 	}
-	w.frames.taps = append(w.frames.taps, tap{byte(channel), func(frame []byte, arrived time.Time) {
-		if r.parse(frame) {
+	take := func(b []byte, arrived time.Time) {
+		if r.parse(b) {
 			deliver(&r.pkt, arrived)
 		}
-	}})
+	}
+	w := l.wire.Load()
+	switch {
+	case encrypted(r.media):
+	case r.socket != nil && r.socket.ordered:
+		r.socket.tap = take
+	case w != nil && channel >= 0 && channel < 256:
+		w.frames.taps = append(w.frames.taps, tap{byte(channel), take})
+	}
 }
 
 // parse reads a packet of the track from b into pkt, which refers to b. It judges as

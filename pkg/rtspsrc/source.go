@@ -28,6 +28,7 @@ type Source struct {
 
 	opened      chan struct{} // a token: whoever holds it owns the camera
 	reportEvery time.Duration
+	lifeEvery   time.Duration
 
 	mu       sync.Mutex
 	learned  bool // proto worked last time
@@ -79,7 +80,7 @@ func New(cfg Config) (*Source, error) {
 	if user != "" || pass != "" {
 		u.User = url.UserPassword(user, pass)
 	}
-	s := &Source{cfg: cfg, url: u, pin: pin, tunnel: tunnel, log: cfg.Logger, name: name, opened: make(chan struct{}, 1), reportEvery: reportEvery}
+	s := &Source{cfg: cfg, url: u, pin: pin, tunnel: tunnel, log: cfg.Logger, name: name, opened: make(chan struct{}, 1), reportEvery: reportEvery, lifeEvery: lifeEvery}
 	s.opened <- struct{}{}
 	return s, nil
 }

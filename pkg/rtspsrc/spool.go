@@ -7,8 +7,7 @@ import (
 
 const (
 	// spoolShared is the size of the buffers that connections share: the largest
-	// interleaved frame fits, and what has arrived comes in with few reads. Larger
-	// ones gained nothing.
+	// interleaved frame fits, and a key frame comes in with one read or two.
 	spoolShared = 128 << 10
 	// spoolOwn is the least that a connection reads into which cannot share: a TLS
 	// record.

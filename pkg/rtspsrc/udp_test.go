@@ -32,6 +32,20 @@ func udpScript(t *testing.T) (*script, func(seq uint16, size int)) {
 	}
 }
 
+// bothWays runs a test with packets that go past gortsplib, and with packets that go
+// through it.
+func bothWays(t *testing.T, test func(*testing.T, func(rtspsrc.Config) *rtspsrc.Source)) {
+	for name, every := range map[string]time.Duration{"past gortsplib": time.Hour, "through gortsplib": 0} {
+		t.Run(name, func(t *testing.T) {
+			test(t, func(cfg rtspsrc.Config) *rtspsrc.Source {
+				src := newSource(t, cfg)
+				rtspsrc.SetLifeEvery(src, every)
+				return src
+			})
+		})
+	}
+}
+
 func videoPacket(t *testing.T, seq uint16, size int) []byte {
 	t.Helper()
 	b, err := (&rtp.Packet{
@@ -63,10 +77,12 @@ func (s *sink) expect(t *testing.T, want string) {
 	}
 }
 
-func TestUDPLossHoldsUpNothing(t *testing.T) {
+func TestUDPLossHoldsUpNothing(t *testing.T) { bothWays(t, checkUDPLossHoldsUpNothing) }
+
+func checkUDPLossHoldsUpNothing(t *testing.T, source func(rtspsrc.Config) *rtspsrc.Source) {
 	cam, send := udpScript(t)
 	var got sink
-	sess := play(t, newSource(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP}), &got)
+	sess := play(t, source(rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP}), &got)
 	for _, seq := range []uint16{101, 103, 104} {
 		send(seq, 10)
 	}
@@ -87,11 +103,13 @@ func TestUDPLossHoldsUpNothing(t *testing.T) {
 	}
 }
 
-func TestUDPReordering(t *testing.T) {
+func TestUDPReordering(t *testing.T) { bothWays(t, checkUDPReordering) }
+
+func checkUDPReordering(t *testing.T, source func(rtspsrc.Config) *rtspsrc.Source) {
 	cam, send := udpScript(t)
 	var got sink
 	// A delay that no test run exceeds: what comes, comes because it is complete.
-	sess := play(t, newSource(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP, ReorderDelay: time.Hour, Stall: -1}), &got)
+	sess := play(t, source(rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP, ReorderDelay: time.Hour, Stall: -1}), &got)
 	for _, seq := range []uint16{102, 104, 103, 103, 101, 105, 100, 106} {
 		send(seq, 10)
 	}
@@ -107,20 +125,24 @@ func TestUDPReordering(t *testing.T) {
 	}
 }
 
-func TestUDPWithoutDelay(t *testing.T) {
+func TestUDPWithoutDelay(t *testing.T) { bothWays(t, checkUDPWithoutDelay) }
+
+func checkUDPWithoutDelay(t *testing.T, source func(rtspsrc.Config) *rtspsrc.Source) {
 	cam, send := udpScript(t)
 	var got sink
-	play(t, newSource(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP, ReorderDelay: -1}), &got)
+	play(t, source(rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP, ReorderDelay: -1}), &got)
 	send(102, 10)
 	send(50, 10)
 	send(104, 10)
 	got.expect(t, "100 102 104")
 }
 
-func TestUDPLargeDatagrams(t *testing.T) {
+func TestUDPLargeDatagrams(t *testing.T) { bothWays(t, checkUDPLargeDatagrams) }
+
+func checkUDPLargeDatagrams(t *testing.T, source func(rtspsrc.Config) *rtspsrc.Source) {
 	cam, send := udpScript(t)
 	var got sink
-	sess := play(t, newSource(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP}), &got)
+	sess := play(t, source(rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP}), &got)
 	for i, size := range []int{1460, 1461, 10_000, 60_000, 20} {
 		send(uint16(101+i), size)
 	}
