@@ -27,6 +27,8 @@ require (
 
 require github.com/coreos/go-systemd/v22 v22.6.0
 
+require github.com/icholy/digest v1.2.0
+
 require (
 	buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go v1.36.11-20260415201107-50325440f8f2.1 // indirect
 	buf.build/go/protovalidate v1.2.0 // indirect

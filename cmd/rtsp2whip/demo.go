@@ -156,7 +156,7 @@ func demoSite(cameras []demoCamera, address string, token secret.Secret, log *sl
 	for _, c := range cameras {
 		cam := site.DefaultCamera()
 		cam.Name, cam.URL, cam.SubURL = c.name, c.url, c.sub
-		cam.Username, cam.Password, cam.TLS.SHA256 = c.username, c.password, c.fingerprint
+		cam.Username, cam.Password, cam.TLS.SHA256, cam.Web = c.username, c.password, c.fingerprint, c.web
 		if c.transport != "" {
 			cam.Transport = c.transport
 		}

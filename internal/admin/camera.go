@@ -46,6 +46,9 @@ type Camera struct {
 	Pacing           *Pacing    `json:"pacing,omitempty"` // nil: off
 	KeyFrames        uint64     `json:"key_frames"`
 	KeyFrameInterval float64    `json:"key_frame_interval"` // seconds; 0: unknown
+	KeyFrameWay      string     `json:"key_frame_way"`      // that the camera honours; "": none is known
+	KeyFrameDelay    float64    `json:"key_frame_delay"`    // seconds from asking to the key frame; 0: unknown
+	KeyFrameAsks     uint64     `json:"key_frame_asks"`
 	LastFrame        *time.Time `json:"last_frame"`
 	CameraSessions   uint64     `json:"camera_sessions"`
 	TargetSessions   uint64     `json:"target_sessions"`
@@ -72,6 +75,7 @@ func cameraOf(s publisher.Status, now time.Time) Camera {
 		Path: s.Path, Packets: s.Packets, Bytes: s.Bytes, Lost: s.Lost, Damaged: s.Damaged,
 		Nacked: s.Nacked, PLIs: s.PLIs, FractionLost: s.FractionLost, RTT: s.RTT.Seconds(),
 		KeyFrames: s.KeyFrames, KeyFrameInterval: s.KeyFrameInterval.Seconds(),
+		KeyFrameWay: s.Prompt.Way, KeyFrameDelay: s.Prompt.Delay.Seconds(), KeyFrameAsks: s.Prompt.Asks,
 		CameraSessions: s.CameraSessions, TargetSessions: s.TargetSessions,
 		CameraFailures: s.CameraFailures, TargetFailures: s.TargetFailures,
 		PathType: s.PathType, PathProtocol: s.PathProtocol, Retransmitted: s.Retransmitted,

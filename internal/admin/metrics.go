@@ -45,6 +45,9 @@ var pathDesc = prometheus.NewDesc("rtsp2whip_camera_path",
 	"1 for the kind of path in use: the type of the local ICE candidate, and the protocol to the far end or to the TURN server.",
 	[]string{"camera", "type", "protocol"}, nil)
 
+var wayDesc = prometheus.NewDesc("rtsp2whip_camera_key_frame_way",
+	"1 for the way of asking for key frames that the camera honours; no series while none is known.", []string{"camera", "way"}, nil)
+
 var metrics = []metric{
 	gauge("state_since_timestamp_seconds", "Unix time of the last change of state.",
 		func(s publisher.Status) float64 { return float64(s.Since.UnixMilli()) / 1000 }),
@@ -61,6 +64,8 @@ var metrics = []metric{
 		func(s publisher.Status) float64 { return s.Bitrate }),
 	gauge("key_frame_interval_seconds", "Time between the last two key frames; 0 while unknown.",
 		func(s publisher.Status) float64 { return s.KeyFrameInterval.Seconds() }),
+	gauge("key_frame_delay_seconds", "Time from asking the camera for a key frame to its arrival, the last time; 0 while no way of asking works.",
+		func(s publisher.Status) float64 { return s.Prompt.Delay.Seconds() }),
 	gauge("rtt_seconds", "Round trip time to the far end; 0 while unknown.",
 		func(s publisher.Status) float64 { return s.RTT.Seconds() }),
 	gauge("fraction_lost", "Share of video packets lost towards the far end, 0 to 1, by its newest report.",
@@ -84,6 +89,7 @@ var metrics = []metric{
 	counter("retransmitted_packets_total", "RTP packets sent to the far end again.", func(s publisher.Status) uint64 { return s.Retransmitted }),
 	counter("ice_restarts_total", "Moves of a session to a new path by an ICE restart.", func(s publisher.Status) uint64 { return s.Restarts }),
 	counter("key_frame_requests_total", "PLI and FIR received from the far end.", func(s publisher.Status) uint64 { return s.PLIs }),
+	counter("key_frame_asks_total", "Requests for a key frame sent to the camera, in any way.", func(s publisher.Status) uint64 { return s.Prompt.Asks }),
 	counter("key_frames_total", "Key frames seen from the camera.", func(s publisher.Status) uint64 { return s.KeyFrames }),
 	counter("camera_sessions_total", "RTSP sessions that played.", func(s publisher.Status) uint64 { return s.CameraSessions }),
 	counter("camera_failures_total", "RTSP sessions that failed or were lost.", func(s publisher.Status) uint64 { return s.CameraFailures }),
@@ -100,6 +106,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- camerasDesc
 	ch <- stateDesc
 	ch <- pathDesc
+	ch <- wayDesc
 	for _, m := range metrics {
 		ch <- m.desc
 	}
@@ -116,6 +123,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		if s.PathType != "" {
 			ch <- prometheus.MustNewConstMetric(pathDesc, prometheus.GaugeValue, 1, s.Name, s.PathType, s.PathProtocol)
+		}
+		if way := s.Prompt.Way; way != "" {
+			ch <- prometheus.MustNewConstMetric(wayDesc, prometheus.GaugeValue, 1, s.Name, way)
 		}
 		for _, state := range publisher.States() {
 			ch <- prometheus.MustNewConstMetric(stateDesc, prometheus.GaugeValue, oneIf(s.State == state), s.Name, string(state))

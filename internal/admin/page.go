@@ -84,6 +84,9 @@ func rowOf(s publisher.Status, now time.Time) row {
 	if s.KeyFrameInterval > 0 {
 		r.Key = fmt.Sprintf("%.1f s", s.KeyFrameInterval.Seconds())
 	}
+	if way := s.Prompt.Way; way != "" {
+		r.Key = strings.TrimPrefix(fmt.Sprintf("%s, on demand in %.1f s (%s)", r.Key, s.Prompt.Delay.Seconds(), way), ", ")
+	}
 	if s.RTT > 0 {
 		r.RTT = fmt.Sprintf("%.0f ms", float64(s.RTT.Microseconds())/1000)
 	}

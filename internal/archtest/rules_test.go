@@ -44,6 +44,10 @@ var homes = []home{
 		why: "simulated cameras are for tests and the demo, not for the way of a packet",
 	},
 	{
+		of: "github.com/icholy/digest", in: []string{"internal/camhttp", "internal/camsim"},
+		why: "HTTP to a camera goes through one client, which bounds what comes back; simulated cameras are its other end",
+	},
+	{
 		of: "internal/whiptest", in: nil,
 		why: "a scripted server is for tests only",
 	},
@@ -100,6 +104,10 @@ var walls = []wall{
 	{
 		from: []string{"internal/keyframe"}, to: []string{"pkg", "internal/publisher", "internal/site"},
 		why: "the ways to ask a camera are tried by the publisher through an interface of its own",
+	},
+	{
+		from: []string{"internal/onvif", "internal/camhttp"}, to: []string{"pkg", "internal/keyframe", "internal/publisher", "internal/site"},
+		why: "what is said to a camera over HTTP knows nothing of streams, so that discover and doctor use it too",
 	},
 	{
 		from: []string{"internal"}, to: []string{"cmd"},

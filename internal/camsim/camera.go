@@ -57,6 +57,8 @@ type Config struct {
 	Seed uint64 // of the chance by which UDP datagrams are lost or reordered (Faults.Raw)
 
 	Faults Faults
+
+	Web Web // its web server, at a port of its own
 }
 
 // Camera is one simulated camera.
@@ -65,6 +67,7 @@ type Camera struct {
 	film  *reel.Film
 	track *reel.Track      // nil without audio
 	cert  *tls.Certificate // nil without TLS
+	web   *webServer       // nil without; it stays on when the camera goes off
 
 	mu   sync.Mutex
 	addr string
@@ -115,6 +118,12 @@ func Start(cfg Config) (*Camera, error) {
 	if err := c.Restart(); err != nil {
 		return nil, err
 	}
+	if cfg.Web.any() {
+		if err := c.startWeb(); err != nil {
+			c.pause()
+			return nil, fmt.Errorf("simulated camera: %w", err)
+		}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.reboots = cancel
 	if cfg.Faults.RebootAfter > 0 {
@@ -149,6 +158,9 @@ func (c *Camera) URL() string {
 func (c *Camera) Stop() {
 	c.reboots()
 	c.rebooter.Wait()
+	if c.web != nil {
+		c.web.close()
+	}
 	c.pause()
 }
 

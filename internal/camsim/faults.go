@@ -53,6 +53,9 @@ type Faults struct {
 	// HonourPLI is a virtue: PLI and FIR are answered with an IDR. Few cameras do.
 	HonourPLI bool
 
+	// IDRForEach is one too: every session begins with an IDR, which all sessions get.
+	IDRForEach bool
+
 	// Raw are faults that the RTSP library's server cannot have. With any of them
 	// the camera runs on a server of our own.
 	Raw rawserver.Faults

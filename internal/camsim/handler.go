@@ -59,6 +59,9 @@ func (h handler) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 func (h handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	ctx.Session.OnPacketRTCPAny(func(_ *description.Media, pkt rtcp.Packet) { h.onRTCP(pkt) })
 	h.joined(ctx.Session)
+	if h.camera.cfg.Faults.IDRForEach {
+		h.player.KeyFrame()
+	}
 	return answer(base.StatusOK), nil
 }
 

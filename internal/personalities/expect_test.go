@@ -167,7 +167,40 @@ func live(o outcome) error {
 	return nil
 }
 
+const foundOut = "Plays: finds out within seconds that it is to be asked so, and asks so for every viewer who joins"
+
+// honours asks for the way to have been found in which the camera is asked for key
+// frames, and for an answer at once.
+func honours(way string) func(outcome) error {
+	return func(o outcome) error {
+		if p := o.status.Prompt; p.Way != way || p.Delay <= 0 || p.Delay > time.Second {
+			return fmt.Errorf("asks for key frames by %q, after %d tries, and waits %v; want %s", p.Way, p.Asks, p.Delay, way)
+		}
+		return nil
+	}
+}
+
+// deaf asks for the sentence about a camera that honours nothing, and for an end of
+// asking those that refuse the account.
+func deaf(o outcome) error {
+	switch {
+	case !strings.Contains(o.status.Reason, "set its key frame interval (GOP) to 1 to 2 seconds"):
+		return fmt.Errorf("reason %q, after %d tries", o.status.Reason, o.status.Prompt.Asks)
+	case o.web.Refused > 3: // once by Digest; by a token and, as its clock might have changed, no more
+		return fmt.Errorf("the account was refused %d times", o.web.Refused)
+	}
+	return nil
+}
+
 var expectations = map[string]expectation{
+	"long-gop-isapi":          {does: foundOut + ".", frames: 1, check: honours("isapi")},
+	"long-gop-sunapi":         {does: foundOut + ".", frames: 1, check: honours("sunapi")},
+	"long-gop-onvif":          {does: foundOut + ", by the camera's clock.", frames: 1, check: honours("onvif")},
+	"long-gop-onvif-old":      {does: foundOut + ".", frames: 1, check: honours("onvif")},
+	"long-gop-second-session": {does: foundOut + ".", frames: 1, check: honours("session")},
+	"long-gop-deaf": {does: "Plays, asks nobody twice who refuses the account, and says which setting of the camera to change.",
+		frames: 1, watch: 120 * time.Second, check: deaf},
+
 	"qop-auth":         {does: "Plays: answers the challenge as RFC 7616 says."},
 	"sha256-only":      {does: "Plays: answers with SHA-256."},
 	"stale-nonce":      {does: "Plays on in one session: takes the new nonce.", watch: 60 * time.Second, slow: 6 * time.Second, check: stays},
@@ -221,7 +254,7 @@ var expectations = map[string]expectation{
 	"opus-jitter":    {does: "Plays: stamps audio by its samples.", audio: "opus", check: steadyAudio},
 	"long-gop":       {does: "Plays once the first key frame has come, and says how to shorten the wait.", frames: 1},
 	"long-gop-pli":   {does: "Plays at once: asks for a key frame.", check: within(4 * time.Second)},
-	"long-gop-renew": {does: "Plays.", frames: 1},
+	"long-gop-renew": {does: foundOut + ".", frames: 1, check: honours("axis")},
 	"monster-idr":    {does: "Plays in full with `pacing: auto`, which spreads the burst. Without it the way to the server has to take 1.5 MB at once.", tight: true, prepare: pacing, check: all(keyFrames(2), unhurt)},
 	"res-switch":     {does: "Plays: changes at a key frame.", frames: 120, check: sizes("640x360", "1280x720")},
 	"multi-slice":    {does: "Plays."},

@@ -27,8 +27,9 @@ type outcome struct {
 	status  publisher.Status // at the end
 	posts   int
 	deletes int
-	codec   string        // of the audio that arrived
-	offer   string        // the first one
+	codec   string // of the audio that arrived
+	offer   string // the first one
+	web     camsim.WebStats
 	back    time.Duration // from the camera's return to the first picture after it
 	slow    time.Duration // by how much later than its sound the picture comes, as the receiver is told
 	log     string
@@ -124,6 +125,7 @@ func (s *stage) wire() error {
 	if c.Stall = site.Duration(15 * time.Second); s.p.Expect != camsim.Plays { // others are to survive a busy machine
 		c.Stall = site.Duration(time.Second)
 	}
+	c.Web = s.cam.WebURL()
 	if s.cam.Fingerprint() != "" {
 		c.TLS.SHA256 = strings.Repeat("0", 64) // until the camera's is known to the test
 	}
@@ -194,7 +196,7 @@ func (s *stage) answers() bool {
 }
 
 func (s *stage) look() outcome {
-	o := outcome{Report: s.receiver.Report(), status: s.site.Cameras()[0]}
+	o := outcome{Report: s.receiver.Report(), status: s.site.Cameras()[0], web: s.cam.WebStats()}
 	all := s.server.Sessions()
 	o.posts = len(all)
 	for i, session := range all {

@@ -114,6 +114,10 @@ func (p *Publisher) cameraSession(ctx context.Context) (flowed time.Duration, er
 	if err != nil {
 		return 0, err
 	}
+	feeds[0].keyed = nil
+	if s, ok := src.(Prompted); ok {
+		feeds[0].keyed = s.KeyFrameArrived
+	}
 	tracks := make([]Track, len(feeds))
 	for i, f := range feeds {
 		tracks[i] = f.track

@@ -46,7 +46,10 @@ type feed struct {
 	want    func() // asks the camera for a key frame
 	refuses bool   // video only: B-frames end the camera's session
 	needed  bool   // video only: the repacker needed one after the packet before
-	pause   func() // between two runs of replayed packets
+	keys    uint64 // video only: key frames until the packet before
+	// keyed is told when a key frame began to arrive; nil: nobody asks
+	keyed func(time.Time)
+	pause func() // between two runs of replayed packets
 }
 
 // counters are what a publisher's feeds have sent, all together, so that they
@@ -123,6 +126,12 @@ func (f *feed) push(pkt *rtp.Packet, arrived time.Time) error {
 			f.needed = need
 			if need {
 				f.want() // at once: until it comes the picture stands still
+			}
+		}
+		if n := f.video.KeyFrames(); n != f.keys {
+			f.keys = n
+			if f.keyed != nil {
+				f.keyed(f.video.Stats().LastKeyFrame)
 			}
 		}
 	}

@@ -54,6 +54,25 @@ type Pausing interface {
 	OnPause(f func())
 }
 
+// Prompted is a SourceSession that finds out how its camera is asked for key frames,
+// and needs to see them come for that.
+type Prompted interface {
+	// KeyFrameArrived tells of a key frame that began to arrive at that time. It
+	// is called on the packet path.
+	KeyFrameArrived(at time.Time)
+	// Prompt tells what is known of asking.
+	Prompt() Prompt
+}
+
+// Prompt is how a camera is asked for key frames.
+type Prompt struct {
+	Way     string        // that the camera honours, "" while none is known
+	Delay   time.Duration // from asking to the key frame, the last time; 0 while unknown
+	Asks    uint64        // requests sent to the camera
+	GOP     time.Duration // between key frames that come by themselves; 0 while unknown
+	Problem string        // that nothing helps, and what to set at the camera; "" otherwise
+}
+
 // Handler takes one packet of the track with the given ID. It is called from
 // the source's reading goroutine (never two at once for one track) and must not
 // keep the packet. arrived is the local time of the read.
@@ -66,7 +85,8 @@ type SourceSession interface {
 	Ignored() []string
 	// Play starts the media of just these tracks.
 	Play(ctx context.Context, tracks []Track, h Handler) error
-	// RequestKeyFrame asks the camera for an IDR in the cheapest way it has.
+	// RequestKeyFrame asks the camera for an IDR in the best way it has, and does
+	// not wait for it.
 	RequestKeyFrame() error
 	// Done is closed when the session has ended by itself; Err tells why. An
 	// error with a method Stalled() bool that says true means that the camera

@@ -3,6 +3,8 @@ package publisher
 import (
 	"context"
 	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/repack"
 )
 
 // samplePeriod is how often the rates are worked out. They are taken over
@@ -82,6 +84,7 @@ func (p *Publisher) takeSample(now time.Time) {
 		return
 	}
 	v := video.video.Stats()
+	v.Problem = judge(v, p.prompt())
 	var problem string
 	p.mu.Lock()
 	p.sample.fps, p.sample.bitrate = p.sample.rates(reading{now, p.sent.bytes.Load(), v.AccessUnits})
@@ -102,6 +105,32 @@ func (p *Publisher) takeSample(now time.Time) {
 	}
 	p.judgePath(now)
 	p.alignTracks()
+}
+
+// prompt is what the camera's session knows of asking for key frames, or the last
+// one did.
+func (p *Publisher) prompt() Prompt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s, ok := p.source.(Prompted); ok {
+		p.status.Prompt = s.Prompt()
+	}
+	return p.status.Prompt
+}
+
+// judge is the sentence to tell about a stream. That key frames are far apart is
+// none where the camera sends them when asked; where it was asked in vain, the
+// source knows more.
+func judge(v repack.VideoStats, asked Prompt) string {
+	switch {
+	case v.Problem != "" && !v.ProblemIsGOP:
+		return v.Problem
+	case asked.Problem != "":
+		return asked.Problem
+	case asked.Way != "":
+		return ""
+	}
+	return v.Problem
 }
 
 // Status is a snapshot of the camera, safe to take at any time.
@@ -134,6 +163,7 @@ func (p *Publisher) Status() Status {
 		s.Lost, s.Damaged = v.LostPackets, v.DamagedUnits
 		s.KeyFrames, s.KeyFrameInterval = v.KeyFrames, v.KeyFrameInterval
 	}
+	s.Prompt = p.prompt()
 	return s
 }
 

@@ -69,6 +69,7 @@ type Status struct {
 	RTT              time.Duration
 	KeyFrames        uint64
 	KeyFrameInterval time.Duration
+	Prompt           Prompt    // how the camera is asked for key frames
 	LastFrame        time.Time // newest video packet sent
 
 	CameraSessions uint64 // RTSP sessions that played

@@ -36,6 +36,9 @@ type VideoStats struct {
 	// Problem says in one sentence what the camera sends that receivers cannot
 	// show well, and what to set to change that; "" if nothing is known.
 	Problem string
+	// ProblemIsGOP says that Problem is of key frames that are far apart, which a
+	// camera that sends them when asked can well have.
+	ProblemIsGOP bool
 }
 
 // problem is one bit for each thing that a person should change. The lowest one
@@ -130,12 +133,17 @@ func (r *Video) Stats() VideoStats {
 	s.Interlaced = c.video.Interlaced
 	s.LastKeyFrame, s.KeyFrameInterval = c.lastKey, c.interval
 	s.Problem = c.problem.sentence(r.codec.name())
+	told := c.problem & -c.problem
+	s.ProblemIsGOP = told == problemLongGOP || told == problemNoKeyFrame
 	return s
 }
 
 // NeedKeyFrame is Stats().NeedKeyFrame alone: cheap enough to ask after every
 // packet.
 func (r *Video) NeedKeyFrame() bool { return r.shared.needKey.Load() }
+
+// KeyFrames is Stats().KeyFrames alone, as cheap.
+func (r *Video) KeyFrames() uint64 { return r.shared.keyFrames.Load() }
 
 // ParameterSets returns the newest sequence and picture parameter set, without
 // start codes, nil if none is known. They must not be changed. It may be called

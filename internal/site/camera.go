@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/pion/rtp"
@@ -15,8 +16,9 @@ import (
 
 // camera is an RTSP camera as a publisher sees it.
 type camera struct {
-	src     *rtspsrc.Source
-	onPause func() // set, if at all, before the first Open
+	src      *rtspsrc.Source
+	onPause  func() // set, if at all, before the first Open
+	prompter *prompter
 }
 
 // newSub is newCamera for the camera's smaller stream, nil if there is none.
@@ -36,7 +38,7 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 		return nil, err
 	}
 	cam := &camera{onPause: func() {}}
-	src, err := rtspsrc.New(rtspsrc.Config{
+	cfg := rtspsrc.Config{
 		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(),
 		Transport:  transport,
 		TLS:        rtspsrc.TLSConfig{Insecure: c.TLS.Insecure, SHA256: c.TLS.SHA256},
@@ -46,11 +48,13 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 		UserAgent:  userAgent,
 		OnBlock:    func() { cam.onPause() },
 		Logger:     log,
-	})
-	if err != nil {
+	}
+	if cam.src, err = rtspsrc.New(cfg); err != nil {
 		return nil, err
 	}
-	cam.src = src
+	if cam.prompter, err = newPrompter(c, cfg, log); err != nil {
+		return nil, err
+	}
 	return cam, nil
 }
 
@@ -73,7 +77,7 @@ func (c *camera) Open(ctx context.Context) (publisher.SourceSession, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cameraSession{Session: s}, nil
+	return &cameraSession{Session: s, prompter: c.prompter, quit: func() {}}, nil
 }
 
 // unfitError says in the publisher's terms that the camera's video cannot be shown.
@@ -86,7 +90,26 @@ func (unfitError) Unfit() bool { return true }
 
 // cameraSession turns the types of rtspsrc into those of publisher; what the
 // two have in common comes from the embedded session.
-type cameraSession struct{ *rtspsrc.Session }
+type cameraSession struct {
+	*rtspsrc.Session
+	prompter *prompter
+	asking   sync.WaitGroup
+	quit     context.CancelFunc // ends asking
+}
+
+// RequestKeyFrame asks in the way that is best by what is known of the camera.
+func (s *cameraSession) RequestKeyFrame() error {
+	s.prompter.asker.Want()
+	return nil
+}
+
+// Close waits for what is still being asked, too.
+func (s *cameraSession) Close() error {
+	s.quit()
+	err := s.Session.Close()
+	s.asking.Wait()
+	return err
+}
 
 // Err tells silence of a connected camera from its loss.
 func (s *cameraSession) Err() error {
@@ -140,7 +163,14 @@ func (s *cameraSession) Play(ctx context.Context, tracks []publisher.Track, h pu
 			play = append(play, t)
 		}
 	}
-	return s.Session.Play(ctx, play, func(t rtspsrc.Track, pkt *rtp.Packet, arrived time.Time) {
+	err := s.Session.Play(ctx, play, func(t rtspsrc.Track, pkt *rtp.Packet, arrived time.Time) {
 		h(t.ID, pkt, arrived)
 	})
+	if err != nil {
+		return err
+	}
+	var asking context.Context
+	asking, s.quit = context.WithCancel(context.Background())
+	s.asking.Go(func() { s.prompter.run(asking, s.Session) })
+	return nil
 }

@@ -67,6 +67,8 @@ type Camera struct {
 	Pacing     Pacing    `yaml:"pacing"`
 	VideoTrack string    `yaml:"video_track"`
 	Codec      Codec     `yaml:"codec"`
+	KeyFrame   KeyFrame  `yaml:"keyframe"`
+	Web        string    `yaml:"web"` // of the camera: http or https; "" for http at the host of URL
 	TLS        TLS       `yaml:"tls"`
 
 	Via       Via        `yaml:"via" oneof:"target"`        // livekit.via unless given; ViaWHIP with a WHIP block

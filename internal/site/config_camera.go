@@ -67,6 +67,9 @@ func (c *checker) source(at func(string) string, cam *Camera) {
 		c.missing(at("username"), "a password needs one")
 	}
 	c.text(at("video_track"), cam.VideoTrack, 256)
+	if cam.Web != "" {
+		c.url(at("web"), cam.Web, "web", "http", "https")
+	}
 	c.tls(at, cam, scheme)
 }
 
@@ -102,7 +105,8 @@ func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {
 		}
 	}
 	own := at("tls")
-	if _, given := c.at[own]; given && strings.HasPrefix(own, "cameras") && scheme != "" && !encrypted(scheme) && cam.TLS != (TLS{}) {
+	secure := encrypted(scheme) || strings.HasPrefix(cam.Web, "https:")
+	if _, given := c.at[own]; given && strings.HasPrefix(own, "cameras") && scheme != "" && !secure && cam.TLS != (TLS{}) {
 		c.fail(own, "has no effect: the camera's url is %s://, not %s://", scheme, scheme+"s")
 	}
 }

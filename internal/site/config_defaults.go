@@ -28,6 +28,7 @@ func DefaultCamera() Camera {
 		OnLoss:    OnLossFreeze,
 		BFrames:   BFramesRefuse,
 		Codec:     CodecH264,
+		KeyFrame:  KeyFrameAuto,
 	}
 }
 

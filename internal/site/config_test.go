@@ -64,7 +64,7 @@ func TestFullFile(t *testing.T) {
 			Attributes: map[string]string{"floor": "1", "name.of-it": "yard"},
 			Transport:  TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
 			Pacing:     7_000_000,
-			VideoTrack: "1", Codec: CodecH264, TLS: TLS{SHA256: sum}, Via: ViaIngress,
+			VideoTrack: "1", Codec: CodecH264, KeyFrame: KeyFrameONVIF, Web: "https://10.0.0.12:8443/onvif/device_service", TLS: TLS{SHA256: sum}, Via: ViaIngress,
 		}, shed},
 		Network: Network{UDPPorts: PortRange{40000, 40009}, Interfaces: []string{"eth0", "wlan0"},
 			ICEServers: []ICEServer{{URL: "stun:stun.example.com:3478"}, {

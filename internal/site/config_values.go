@@ -74,6 +74,21 @@ const (
 	CodecH265 Codec = "h265"
 )
 
+// KeyFrame is the way in which a camera is asked for key frames.
+type KeyFrame string
+
+// The ways; package keyframe tells more of them.
+const (
+	KeyFrameAuto    KeyFrame = "auto"
+	KeyFrameOff     KeyFrame = "off"
+	KeyFrameRTCP    KeyFrame = "rtcp"
+	KeyFrameAxis    KeyFrame = "axis"
+	KeyFrameISAPI   KeyFrame = "isapi"
+	KeyFrameSUNAPI  KeyFrame = "sunapi"
+	KeyFrameONVIF   KeyFrame = "onvif"
+	KeyFrameSession KeyFrame = "session"
+)
+
 // Level is the least severe level that is logged.
 type Level string
 
@@ -123,6 +138,11 @@ func (b *BFrames) UnmarshalText(text []byte) error {
 
 // UnmarshalText takes "h264" or "h265".
 func (c *Codec) UnmarshalText(text []byte) error { return choose(c, text, CodecH264, CodecH265) }
+
+// UnmarshalText takes one of the ways.
+func (k *KeyFrame) UnmarshalText(text []byte) error {
+	return choose(k, text, KeyFrameAuto, KeyFrameOff, KeyFrameRTCP, KeyFrameAxis, KeyFrameISAPI, KeyFrameSUNAPI, KeyFrameONVIF, KeyFrameSession)
+}
 
 // UnmarshalText takes one of the levels.
 func (l *Level) UnmarshalText(text []byte) error {

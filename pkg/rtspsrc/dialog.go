@@ -54,6 +54,9 @@ func (l *link) onRequest(req *base.Request) {
 		l.askMulticast(req)
 	}
 	_, l.authSent = req.Header["Authorization"]
+	if a.method == base.Play {
+		l.alive.url, l.alive.session = req.URL, req.Header["Session"]
+	}
 	w := l.wire.Load()
 	switch {
 	case w == nil:
@@ -85,7 +88,13 @@ func (l *link) onResponse(res *base.Response) {
 	if !ok || a.keepAlive {
 		// gortsplib passes over answers with another number than it waits for.
 		res.Header["CSeq"] = base.HeaderValue{"0"}
-		if ok {
+		switch {
+		case a.answer != nil:
+			if res.StatusCode == base.StatusUnauthorized {
+				l.onUnauthorized(res)
+			}
+			a.answer <- res.StatusCode
+		case ok:
 			l.onKeepAlive(res, a)
 		}
 		return

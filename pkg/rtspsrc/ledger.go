@@ -12,9 +12,10 @@ type asked struct {
 	cseq      int
 	inner     string // gortsplib's number for it
 	method    base.Method
-	keepAlive bool
+	keepAlive bool // or whatever else gortsplib does not know of
 	repeated  bool // a keep-alive that was sent a second time
 	answered  bool
+	answer    chan<- base.StatusCode // of our own requests other than keep-alives; takes one
 }
 
 // ledger numbers the requests of a connection and knows which answer belongs to
