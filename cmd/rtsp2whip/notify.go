@@ -122,11 +122,18 @@ func progressed(before, now []publisher.Status) bool {
 
 // summary is the line that systemctl status shows.
 func summary(cameras []publisher.Status) string {
-	live := 0
+	live, waiting := 0, 0
 	for _, c := range cameras {
-		if c.State == publisher.Live {
+		switch c.State {
+		case publisher.Live:
 			live++
+		case publisher.Waiting:
+			waiting++
 		}
 	}
-	return fmt.Sprintf("%d of %d cameras live", live, len(cameras))
+	text := fmt.Sprintf("%d of %d cameras live", live, len(cameras))
+	if waiting > 0 {
+		text += fmt.Sprintf(", %d waiting for viewers", waiting)
+	}
+	return text
 }

@@ -129,7 +129,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	all := r.URL.Query().Get("cameras") == "all"
 	var missing []string
 	for _, c := range s.cfg.Cameras() {
-		if (all && c.State != publisher.Live) || (!all && !c.Tried) {
+		if (all && !c.State.Healthy()) || (!all && !c.Tried) {
 			missing = append(missing, fmt.Sprintf("%s: %s", c.Name, c.State))
 		}
 	}

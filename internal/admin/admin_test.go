@@ -157,6 +157,8 @@ func TestReadiness(t *testing.T) {
 	untried := twoCameras()
 	untried[1].Tried = false
 	live := twoCameras()[:1]
+	waiting, standby := append(twoCameras()[:1], publisher.Status{Name: "dock", State: publisher.Waiting, Tried: true}),
+		append(twoCameras()[:1], publisher.Status{Name: "dock", State: publisher.Standby, Tried: true})
 	for _, c := range []struct {
 		name    string
 		cameras []publisher.Status
@@ -167,6 +169,8 @@ func TestReadiness(t *testing.T) {
 		{"one not tried yet", untried, "/readyz", 503},
 		{"one not live", tried, "/readyz?cameras=all", 503},
 		{"all live", live, "/readyz?cameras=all", 200},
+		{"one that nobody watches", waiting, "/readyz?cameras=all", 200},
+		{"one in whose place another is", standby, "/readyz?cameras=all", 503},
 		{"no cameras", nil, "/readyz?cameras=all", 200},
 		{"health does not look at cameras", untried, "/healthz", 200},
 	} {

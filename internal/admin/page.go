@@ -38,17 +38,23 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	view := struct {
 		Version, Uptime, Title string
-		Live, All              int
+		Live, All, Waiting     int
 		Rows                   []row
 	}{Version: s.cfg.Version, Uptime: span(now.Sub(s.cfg.Started))}
 	for _, st := range s.cfg.Cameras() {
 		view.All++
-		if st.State == publisher.Live {
+		switch st.State {
+		case publisher.Live:
 			view.Live++
+		case publisher.Waiting:
+			view.Waiting++
 		}
 		view.Rows = append(view.Rows, rowOf(st, now))
 	}
 	view.Title = fmt.Sprintf("%d of %d live", view.Live, view.All)
+	if view.Waiting > 0 {
+		view.Title += fmt.Sprintf(", %d waiting for viewers", view.Waiting)
+	}
 	var page bytes.Buffer
 	if err := pageTemplate.Execute(&page, view); err != nil {
 		s.cfg.Logger.Error("status page", "err", err)

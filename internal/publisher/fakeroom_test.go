@@ -64,7 +64,7 @@ func (s *sfuSession) Stats() TargetStats {
 	if len(last) == 0 {
 		return TargetStats{}
 	}
-	return TargetStats{LastReport: last[len(last)-1].at}
+	return TargetStats{Reported: last[len(last)-1].at}
 }
 
 func (s *sfuSession) Close(ctx context.Context) error {

@@ -150,7 +150,6 @@ type TargetStats struct {
 	Reported      time.Time     // when that came; zero: none has
 	PathLost      float64       // 0..1, in the last second; 0 where the far end tells only by reports
 	RTT           time.Duration // 0 while unknown
-	LastReport    time.Time     // the newest receiver report of the video track, zero if there was none
 	Path          string        // the ICE pair in use, for people
 	PathType      string        // host, srflx, prflx or relay
 	PathProtocol  string        // udp, tcp, tls or dtls

@@ -152,18 +152,13 @@ func (w *witness) weigh(e evidence, fresh bool) (d *doubt, lacks bool, err error
 
 // silent is the doubt of a session through which no frames go.
 func (w *witness) silent(e evidence) *doubt {
-	since := e.out
-	if since.Before(e.connected) {
-		since = e.connected
-	}
-	age := e.now.Sub(since)
-	if e.out.Before(e.connected) && age <= freshness(e.interval) {
+	if !e.out.After(e.connected) && e.now.Sub(e.connected) <= freshness(e.interval) {
 		return &doubt{state: Publishing} // it has only just been connected
 	}
-	f := Fault{Text: fmt.Sprintf("no frame has left for %s: the camera sends none", age.Round(time.Second))}
+	f := Fault{Text: "no frame leaves: the camera sends none"}
 	if e.now.Sub(e.in) <= freshness(e.interval) {
 		f = Fault{
-			Text: fmt.Sprintf("no frame has left for %s: after a loss the camera's next key frame is awaited", age.Round(time.Second)),
+			Text: "no frame leaves: after a loss the camera's next key frame is awaited",
 			Hint: "set a shorter key frame interval (GOP) at the camera, or on_loss: pass",
 		}
 	}
@@ -179,8 +174,8 @@ func (w *witness) missing(e evidence) string {
 	if e.reports.After(since) {
 		since = e.reports
 	}
-	if silence := e.now.Sub(since); silence > reportsWithin {
-		return fmt.Sprintf("the server has confirmed nothing for %s (no receiver report)", silence.Round(time.Second))
+	if e.now.Sub(since) > reportsWithin {
+		return "the server confirms nothing any more (no receiver report)"
 	}
 	return ""
 }
@@ -268,7 +263,7 @@ func (p *Publisher) prove(ctx context.Context, session TargetSession, feeds []*f
 
 // evidence gathers what is known now.
 func (p *Publisher) evidence(session TargetSession, feeds []*feed, connected time.Time) (evidence, <-chan struct{}) {
-	e := evidence{now: time.Now(), connected: connected, reports: session.Stats().LastReport}
+	e := evidence{now: time.Now(), connected: connected, reports: session.Stats().Reported}
 	var changed <-chan struct{}
 	if room := p.cfg.Room; room != nil {
 		var s Sighting

@@ -35,7 +35,7 @@ func TestAttributesFollowTheParticipant(t *testing.T) {
 	server := whiptest.NewServer(t, whiptest.Config{})
 	lk, cfg := withIngress(t, server)
 	site := runConfig(t, cfg)
-	site.wait("gate", "live", in(publisher.Live))
+	site.wait("gate", "a session", func(s publisher.Status) bool { return !s.SessionSince.IsZero() })
 	site.wait("gate", "asking for a participant who is not there yet", func(publisher.Status) bool {
 		return lk.Calls("UpdateParticipant") >= 2
 	})
@@ -69,7 +69,7 @@ func TestAttributesRefused(t *testing.T) {
 	if !strings.Contains(log.String(), "roomAdmin") {
 		t.Errorf("log: %s", log.String())
 	}
-	site.wait("gate", "live", in(publisher.Live))
+	site.wait("gate", "a session", func(s publisher.Status) bool { return !s.SessionSince.IsZero() })
 	site.stop()
 	if n := lk.Calls("UpdateParticipant"); n != 1 {
 		t.Errorf("%d requests that are refused", n)

@@ -39,6 +39,8 @@ type LiveKit struct {
 	Via           Via           `yaml:"via"`
 	WHIPURL       string        `yaml:"whip_url"` // instead of the URL that the Ingress API returns
 	TLS           ServerTLS     `yaml:"tls"`
+	// Poll is how often a room with cameras on demand is asked who is there.
+	Poll Duration `yaml:"poll"`
 }
 
 // Camera is one camera and where it goes.
@@ -56,6 +58,10 @@ type Camera struct {
 	DisplayName string            `yaml:"display_name"` // Name unless given
 	Metadata    string            `yaml:"metadata"`
 	Attributes  map[string]string `yaml:"attributes"` // those of the defaults and its own; none is empty
+
+	Publish  Publish  `yaml:"publish"`
+	OnDemand OnDemand `yaml:"on_demand"` // of cameras with PublishOnDemand
+	Linger   Duration `yaml:"linger"`    // the same; after the last viewer has left
 
 	Transport  Transport `yaml:"transport"`
 	Audio      Audio     `yaml:"audio"`

@@ -23,6 +23,7 @@ func (c *checker) cameras(cfg *Config) {
 		c.source(at, cam)
 		c.timing(at, cam)
 		c.target(at, cam, cfg.LiveKit)
+		c.demand(at, cam)
 	}
 	c.unique(cfg.Cameras)
 }
@@ -138,6 +139,18 @@ func encrypted(scheme string) bool {
 func (c *checker) timing(at func(string) string, cam *Camera) {
 	c.duration(at("hold"), cam.Hold, 0, 10*time.Minute)
 	c.duration(at("stall"), cam.Stall, time.Second, 5*time.Minute)
+	c.duration(at("linger"), cam.Linger, 0, time.Hour)
+}
+
+// demand checks that a camera on demand has a room in which viewers can be seen.
+func (c *checker) demand(at func(string) string, cam *Camera) {
+	switch {
+	case cam.Publish != PublishOnDemand:
+	case cam.WHIP != nil:
+		c.fail(at("publish"), "\"on_demand\": not possible with a whip block: only a LiveKit room tells who watches")
+	case !cam.NeedsKeys():
+		c.fail(at("publish"), "\"on_demand\": not possible with a room token: it takes an API key to ask who watches")
+	}
 }
 
 func (c *checker) duration(path string, d Duration, least, most time.Duration) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
 )
@@ -72,6 +73,10 @@ func (c *checker) livekit(lk *LiveKit, needed, keys bool) {
 	}
 	c.serverTLS("livekit.tls", &lk.TLS, lk.URL)
 	c.text("livekit.room", lk.Room, 256)
+	if _, given := c.at["livekit.poll"]; !given && lk.Poll == 0 {
+		lk.Poll = Default().LiveKit.Poll // a section that was put together in code
+	}
+	c.duration("livekit.poll", lk.Poll, 500*time.Millisecond, time.Minute)
 	if problem := nameProblem(lk.Site); lk.Site != "" && problem != "" {
 		c.fail("livekit.site", "%s: %s", quoted(lk.Site), problem)
 	}

@@ -8,7 +8,7 @@ import (
 // Default returns what a file that says nothing means.
 func Default() Config {
 	return Config{
-		LiveKit:  LiveKit{Via: ViaIngress},
+		LiveKit:  LiveKit{Via: ViaIngress, Poll: Duration(2 * time.Second)},
 		Defaults: DefaultCamera(),
 		Network:  Network{ICETCP: true},
 		Admin:    Admin{Listen: "127.0.0.1:9920"},
@@ -20,6 +20,9 @@ func Default() Config {
 func DefaultCamera() Camera {
 	return Camera{
 		Enabled:   true,
+		Publish:   PublishAlways,
+		OnDemand:  OnDemandWarm,
+		Linger:    Duration(30 * time.Second),
 		Transport: TransportAuto,
 		Audio:     AudioAuto,
 		Hold:      Duration(15 * time.Second),

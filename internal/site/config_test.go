@@ -55,6 +55,7 @@ func TestFullFile(t *testing.T) {
 	want := &Config{
 		LiveKit: LiveKit{
 			URL: "wss://livekit.example.com", Site: "north", Room: "site-42", Via: ViaServer, WHIPURL: "https://whip.example.com/w",
+			Poll:       Duration(5 * time.Second),
 			APIKeyFile: "key", APIKey: secret.New("key"), APISecretFile: "secret", APISecret: secret.New("hunter2"),
 		},
 		Defaults: shared,
@@ -62,7 +63,8 @@ func TestFullFile(t *testing.T) {
 			Name: "yard", URL: "rtsps://10.0.0.12/stream", Username: "admin", Password: secret.New("0123"),
 			Room: "yard", Identity: "cam yard", DisplayName: "Yard 北", Metadata: `{"floor": 0}`,
 			Attributes: map[string]string{"floor": "1", "name.of-it": "yard"},
-			Transport:  TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
+			Publish:    PublishOnDemand, OnDemand: OnDemandCold,
+			Transport: TransportUDP, Audio: AudioOff, Stall: Duration(time.Second), SEI: SEIPass, OnLoss: OnLossPass, BFrames: BFramesDrop,
 			Pacing:     7_000_000,
 			VideoTrack: "1", Codec: CodecH264, KeyFrame: KeyFrameONVIF, Web: "https://10.0.0.12:8443/onvif/device_service", TLS: TLS{SHA256: sum}, Via: ViaIngress,
 		}, shed},

@@ -18,6 +18,24 @@ const (
 	ViaWHIP    Via = "whip"
 )
 
+// Publish says when a camera is in its room.
+type Publish string
+
+// Always, or only while there is a viewer.
+const (
+	PublishAlways   Publish = "always"
+	PublishOnDemand Publish = "on_demand"
+)
+
+// OnDemand says what becomes of the camera's RTSP session while nobody watches.
+type OnDemand string
+
+// Warm keeps it, cold closes it.
+const (
+	OnDemandWarm OnDemand = "warm"
+	OnDemandCold OnDemand = "cold"
+)
+
 // Transport is the way in which RTP comes from the camera.
 type Transport string
 
@@ -115,6 +133,16 @@ func (v *Via) UnmarshalText(text []byte) error {
 		return fmt.Errorf("sdk is not available in this version (%s or %s)", ViaIngress, ViaServer)
 	}
 	return choose(v, text, ViaIngress, ViaServer)
+}
+
+// UnmarshalText takes "always" or "on_demand".
+func (p *Publish) UnmarshalText(text []byte) error {
+	return choose(p, text, PublishAlways, PublishOnDemand)
+}
+
+// UnmarshalText takes "warm" or "cold".
+func (o *OnDemand) UnmarshalText(text []byte) error {
+	return choose(o, text, OnDemandWarm, OnDemandCold)
 }
 
 // UnmarshalText takes one of the transports.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rtsp2whip/rtsp2whip/internal/presence"
 	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
 	"github.com/rtsp2whip/rtsp2whip/internal/repack"
 	"github.com/rtsp2whip/rtsp2whip/pkg/ingress"
@@ -30,6 +31,7 @@ type Site struct {
 	publishers []*publisher.Publisher
 	livekit    *ingress.Client
 	stray      func(context.Context) // looks for ingresses that no camera owns any more; may be nil
+	rooms      *presence.Rooms       // nil without LiveKit
 }
 
 // New makes the publishers of a checked Config. It does no I/O.
@@ -45,6 +47,9 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 			return nil, err
 		}
 		s.livekit = lk
+		if s.rooms, err = newRooms(lk, log); err != nil {
+			return nil, err
+		}
 	}
 	if needsLiveKit(cameras) {
 		warnPlain(log, cfg.LiveKit.URL)
@@ -56,7 +61,7 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 	media.UserAgent = userAgent
 	var errs []error
 	for _, c := range cameras {
-		p, err := newPublisher(c, cfg, s.livekit, media, userAgent, log)
+		p, err := newPublisher(c, cfg, s.livekit, s.rooms, media, userAgent, log)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("camera %s: %w", c.Name, err))
 			continue
@@ -87,7 +92,7 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
-func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, userAgent string, log *slog.Logger) (*publisher.Publisher, error) {
+func newPublisher(c Camera, cfg *Config, lk *ingress.Client, rooms *presence.Rooms, media whip.Config, userAgent string, log *slog.Logger) (*publisher.Publisher, error) {
 	clog := log.With("camera", c.Name)
 	src, err := newCamera(c, userAgent, clog)
 	if err != nil {
@@ -106,7 +111,7 @@ func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, 
 	}
 	pc := publisher.Config{
 		Name: c.Name, Source: src, Sub: sub, Target: dst,
-		Codec: c.videoCodec(), Audio: c.Audio != AudioOff, Hold: c.Hold.Std(), DropBFrames: c.BFrames == BFramesDrop, Logger: log,
+		Codec: c.videoCodec(), Audio: c.Audio != AudioOff, Hold: atOnce(c.Hold), DropBFrames: c.BFrames == BFramesDrop, Logger: log,
 	}
 	if c.SEI == SEIPass {
 		pc.SEI = repack.SEIPass
@@ -114,14 +119,24 @@ func newPublisher(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, 
 	if c.OnLoss == OnLossPass {
 		pc.OnLoss = repack.PassDamaged
 	}
+	if c.NeedsKeys() {
+		pc.OnDemand, pc.Cold, pc.Linger = c.Publish == PublishOnDemand, c.OnDemand == OnDemandCold, atOnce(c.Linger)
+		pc.Room = newSeat(rooms, c, cfg.LiveKit)
+	}
 	return publisher.New(pc)
 }
+
+// atOnce is d where 0 means no time, and not the default.
+func atOnce(d Duration) time.Duration { return max(d.Std(), 1) }
 
 // Run publishes every camera until ctx ends, then ends all sessions, side by
 // side, and returns.
 func (s *Site) Run(ctx context.Context) {
 	spread := min(startSpread*time.Duration(len(s.publishers)), startSpreadMax)
 	var wg sync.WaitGroup
+	if s.rooms != nil {
+		wg.Go(func() { s.rooms.Run(ctx) })
+	}
 	for i, p := range s.publishers {
 		wg.Go(func() {
 			if i > 0 && !sleep(ctx, time.Duration(rand.Int64N(int64(spread)))) {

@@ -130,3 +130,6 @@ func (g *Gateway) WaitState(limit time.Duration, name string, states ...string) 
 		return fmt.Errorf("it is %q: %s", cameras[name].State, cameras[name].Reason)
 	})
 }
+
+// Ready returns nil if /readyz says so.
+func (g *Gateway) Ready(query string) error { return getOK(g.url("/readyz?" + query)) }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -110,4 +112,39 @@ func (l *LiveKit) Ingresses(ctx context.Context, room string) ([]*livekit.Ingres
 		return nil, err
 	}
 	return res.Items, nil
+}
+
+// CountSessions watches a room through the server's API until the test ends. The
+// returned function tells the sessions, by SID, that an identity has had in it.
+func (l *LiveKit) CountSessions(t testing.TB, room, identity string) func() []string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var mu sync.Mutex
+	var sids []string
+	var done sync.WaitGroup
+	done.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			all, _ := l.Participants(ctx, room)
+			mu.Lock()
+			for _, p := range all {
+				if p.Identity == identity && !slices.Contains(sids, p.Sid) {
+					sids = append(sids, p.Sid)
+				}
+			}
+			mu.Unlock()
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	t.Cleanup(func() { cancel(); done.Wait() })
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(sids)
+	}
 }

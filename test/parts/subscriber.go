@@ -128,3 +128,18 @@ func (s *Subscriber) LongestGap(identity string, from, to time.Time) time.Durati
 	}
 	return max(gap, to.Sub(last))
 }
+
+// First is how long after since the first video packet of a participant came.
+func (s *Subscriber) First(identity string, since time.Time) (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.seen[identity] {
+		if a.at.After(since) {
+			return a.at.Sub(since), true
+		}
+	}
+	return 0, false
+}
+
+// Leave leaves the room.
+func (s *Subscriber) Leave() { s.conn.Disconnect() }

@@ -1,0 +1,134 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/test/parts"
+)
+
+// A camera that answers and sends no frames any more leaves the room within `hold`
+// and 5 s of its last frame, and comes back by itself.
+func TestStalledCameraLeavesRoom(t *testing.T) {
+	const hold = 4 * time.Second
+	lk := parts.StartLiveKit(t)
+	camera := startCamera(t, camsim.Config{})
+	gateway := parts.StartGateway(t, "rtsp2whip", site(lk, "server", "yard",
+		entry{name: "cam", url: camera.URL(), extra: fmt.Sprintf(", hold: %s, stall: 2s", hold)}))
+	gateway.WaitLive(20*time.Second, "cam")
+	if err := present(lk, "yard", "cam", true); err != nil {
+		t.Errorf("live, but: %v", err)
+	}
+
+	frozen := time.Now()
+	camera.Freeze(true)
+	gateway.WaitState(4*time.Second, "cam", "stalled")
+	parts.Eventually(t, hold+5*time.Second-time.Since(frozen), "the participant leaves", func() error { return present(lk, "yard", "cam", false) })
+	t.Logf("the participant left %.1f s after the last frame", time.Since(frozen).Seconds())
+
+	camera.Freeze(false)
+	gateway.WaitLive(20*time.Second, "cam")
+	if err := present(lk, "yard", "cam", true); err != nil {
+		t.Errorf("live again, but: %v", err)
+	}
+}
+
+// Two boxes with one file are a cold standby pair: one publishes, the other says why
+// it waits, they do not take turns, and when the first has ended the second takes over.
+func TestTwoBoxesWithOneFile(t *testing.T) {
+	lk := parts.StartLiveKit(t)
+	standbyPair(t, lk, "server", 25*time.Second, func(g *parts.Gateway) { g.Terminate(5 * time.Second) })
+}
+
+// standbyPair plays a whole change of boxes. limit is how long after the end of the
+// first the other must be live.
+func standbyPair(t *testing.T, lk *parts.LiveKit, via string, limit time.Duration, end func(*parts.Gateway)) {
+	t.Helper()
+	camera := startCamera(t, camsim.Config{})
+	file := site(lk, via, "yard", entry{name: "cam", url: camera.URL()})
+	boxes := map[string]*parts.Gateway{}
+	sessions := lk.CountSessions(t, "yard", "cam")
+	for _, name := range []string{"box-a", "box-b"} {
+		boxes[name] = parts.StartGateway(t, name, file)
+	}
+	winner, loser := "", ""
+	parts.Eventually(t, 40*time.Second, "one live, one on standby", func() error {
+		states := map[string]string{}
+		for name, box := range boxes {
+			cameras, err := box.Cameras()
+			if err != nil {
+				return err
+			}
+			states[cameras["cam"].State] = name
+		}
+		winner, loser = states["live"], states["standby"]
+		if winner == "" || loser == "" {
+			return fmt.Errorf("%v", states)
+		}
+		return nil
+	})
+	cameras, err := boxes[loser].Cameras()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := cameras["cam"]; c.Reason != `another publisher has taken the place of "cam" in room "yard"` || c.Hint == "" {
+		t.Errorf("the one on standby says %q, %q", c.Reason, c.Hint)
+	}
+	before := sessions()
+	parts.Pause(8 * time.Second)
+	if now := sessions(); !slices.Equal(before, now) || len(now) > 3 {
+		t.Errorf("sessions of the camera: %d, 8 s later %d; they take turns", len(before), len(now))
+	}
+	end(boxes[winner])
+	ended := time.Now()
+	boxes[loser].WaitLive(limit, "cam")
+	t.Logf("the second box was live %.1f s after the first had ended", time.Since(ended).Seconds())
+	if now := sessions(); len(now) != len(before)+1 {
+		t.Errorf("%d sessions for taking over, want 1", len(now)-len(before))
+	}
+}
+
+// A camera on demand is in its room only while somebody watches, and whoever comes
+// has its picture at most 2 s after the room was looked into.
+func TestOnDemand(t *testing.T) {
+	const poll = time.Second
+	lk := parts.StartLiveKit(t)
+	camera := startCamera(t, camsim.Config{})
+	other := startCamera(t, camsim.Config{})
+	gateway := parts.StartGateway(t, "rtsp2whip", site(lk, fmt.Sprintf("server, poll: %s", poll), "yard",
+		entry{name: "cam", url: camera.URL(), extra: ", publish: on_demand, linger: 2s"},
+		entry{name: "always", url: other.URL()}))
+	gateway.WaitState(20*time.Second, "cam", "waiting")
+	gateway.WaitLive(20*time.Second, "always") // a camera is no viewer
+	parts.Pause(2 * poll)
+	if err := present(lk, "yard", "cam", false); err != nil {
+		t.Error(err)
+	}
+	if err := gateway.Ready("cameras=all"); err != nil {
+		t.Errorf("a camera that nobody watches is not healthy: %v", err)
+	}
+
+	viewer := lk.Subscribe(t, "yard")
+	came := time.Now()
+	took := parts.Eventually(t, 10*time.Second, "video", func() error { return viewer.FlowsSince("cam", time.Time{}) })
+	first, ok := viewer.First("cam", came)
+	if !ok || first > poll+2*time.Second {
+		t.Errorf("the first packet came %s after the viewer, want %s at most", first, poll+2*time.Second)
+	}
+	t.Logf("first packet %.2f s after the viewer, flowing by %.2f s", first.Seconds(), took.Seconds())
+	gateway.WaitLive(5*time.Second, "cam")
+
+	viewer.Leave()
+	gateway.WaitState(10*time.Second, "cam", "waiting")
+	if err := present(lk, "yard", "cam", false); err != nil {
+		t.Error(err)
+	}
+	if n := camera.Stats().Readers; n != 1 {
+		t.Errorf("%d RTSP sessions while nobody watches, want the warm one", n)
+	}
+}
