@@ -27,7 +27,7 @@ die() { say "$*"; exit 1; }
 
 # What the servers need to run, and LiveKit Ingress to be built (it links
 # against GStreamer, also where it does not transcode).
-packages="redis-server chromium prometheus systemd fonts-dejavu-core gcc libc6-dev pkg-config
+packages="redis-server chromium coturn nftables iproute2 prometheus systemd fonts-dejavu-core gcc libc6-dev pkg-config
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav"
@@ -42,7 +42,7 @@ missing_packages() {
 
 install_packages() {
     command -v dpkg-query >/dev/null 2>&1 || {
-        say "not a Debian system: make sure that redis-server, chromium, npm, gcc, pkg-config and the GStreamer 1.0 development files are there"
+        say "not a Debian system: make sure that redis-server, chromium, coturn, nftables, iproute2, npm, gcc, pkg-config and the GStreamer 1.0 development files are there"
         return 0
     }
     missing=$(missing_packages)
@@ -119,6 +119,16 @@ build_mediamtx() {
     finish "$work/mediamtx" "$out"
 }
 
+build_go2rtc() {
+    out=$cache/bin/go2rtc-$GO2RTC_VERSION
+    [ ! -x "$out" ] || return 0
+    say "building go2rtc v$GO2RTC_VERSION (half a minute)"
+    fresh_dir
+    module_copy github.com/AlexxIT/go2rtc "$GO2RTC_VERSION"
+    (cd "$work/src" && GOWORK=off CGO_ENABLED=0 go build -trimpath -o "$work/go2rtc" .)
+    finish "$work/go2rtc" "$out"
+}
+
 # The browser bundle only: its dependencies are inside it.
 fetch_livekit_client() {
     out=$cache/js/livekit-client-$LIVEKIT_CLIENT_VERSION
@@ -142,6 +152,7 @@ build_mediamtx
 if [ "${1:-}" != --bench ]; then
     build_livekit_server
     build_ingress
+    build_go2rtc
     fetch_livekit_client
 fi
 say "ready in $cache"

@@ -48,7 +48,7 @@ func (g *gate) WriteTo(b []byte, addr net.Addr) (int, error) {
 
 // newSession answers an offer.
 func newSession(server *Server, path, offer string) (*Session, error) {
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(server.cfg.host())})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package whiptest
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -26,6 +27,8 @@ const Wait = 20 * time.Second
 // Config changes what a server does; the zero value is a server that takes every
 // offer.
 type Config struct {
+	// Host is the IP address to serve at and to take media at; "" means 127.0.0.1.
+	Host string
 	// TLS serves https with httptest's certificate; see Server.HTTPClient.
 	TLS bool
 	// Token, if set, is what requests must bear; others get 401.
@@ -132,11 +135,15 @@ func Start(cfg Config) (s *Server, stop func()) {
 		s.link = newLink(cfg.Link)
 	}
 	if cfg.TCP {
-		if l, err := net.Listen("tcp4", "127.0.0.1:0"); err == nil {
+		if l, err := net.Listen("tcp", net.JoinHostPort(cfg.host(), "0")); err == nil {
 			s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: l, Logger: quiet().NewLogger("ice"), ReadBufferSize: 64})
 		}
 	}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	if cfg.Host != "" {
+		_ = s.http.Listener.Close()
+		s.http.Listener = mustListen(cfg.Host)
+	}
 	// TLS tests fail handshakes on purpose; the log is not for them.
 	s.http.Config.ErrorLog = discardLog
 	if cfg.TLS {
@@ -145,6 +152,17 @@ func Start(cfg Config) (s *Server, stop func()) {
 		s.http.Start()
 	}
 	return s, s.Close
+}
+
+func (c Config) host() string { return cmp.Or(c.Host, "127.0.0.1") }
+
+// mustListen panics, as httptest does, where an address cannot be had.
+func mustListen(host string) net.Listener {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		panic("whiptest: " + err.Error())
+	}
+	return l
 }
 
 // URL is the WHIP endpoint.

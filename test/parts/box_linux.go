@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +23,9 @@ const (
 	FarIPv6 = "2001:db8::1"
 	BoxIPv4 = "203.0.113.10"
 	BoxIPv6 = "2001:db8::10"
+
+	// BoxNewIPv4 is what the box gets when its address changes.
+	BoxNewIPv4 = "203.0.113.20"
 
 	farLink = "far0" // in the test's own namespace
 	boxLink = "eth0" // in the box
@@ -186,4 +191,13 @@ func (b *Box) UplinkLost() int {
 	}
 	b.t.Fatalf("no uplink: %s", out)
 	return 0
+}
+
+// StartGateway runs a site's file in the box. The file must leave out the admin
+// section.
+func (b *Box) StartGateway(name, site string, env ...string) *Gateway {
+	b.t.Helper()
+	transport := &http.Transport{DialContext: b.Dial}
+	b.t.Cleanup(transport.CloseIdleConnections)
+	return startGateway(b.t, Command{Name: name, In: b, Env: env}, site, &http.Client{Timeout: 5 * time.Second, Transport: transport})
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 )
 
@@ -67,6 +69,23 @@ func (b *Browser) Open(address string) {
 	b.t.Helper()
 	if _, err := run(b, 60*time.Second, chromedp.Navigate(address)); err != nil {
 		b.t.Fatalf("open page: %v", err)
+	}
+}
+
+// AllowMedia lets pages of an origin use all network interfaces for WebRTC, as those
+// may that were given a camera.
+func (b *Browser) AllowMedia(origin string) {
+	b.t.Helper()
+	for _, name := range []string{"camera", "microphone"} {
+		_, err := run(b, 20*time.Second, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+			_, err := cdp.Call(ctx, t, browser.SetPermission, browser.SetPermissionParams{
+				Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted, Origin: origin,
+			})
+			return err
+		}))
+		if err != nil {
+			b.t.Fatalf("allow a page the %s: %v", name, err)
+		}
 	}
 }
 

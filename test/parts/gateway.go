@@ -3,6 +3,7 @@ package parts
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,15 +51,22 @@ func Binary(t testing.TB) string {
 type Gateway struct {
 	*Process
 	adminPort int
+	http      *http.Client
 }
 
 // StartGateway runs a site's file. The file must leave out the admin section.
 func StartGateway(t testing.TB, name, site string) *Gateway {
 	t.Helper()
-	g := &Gateway{adminPort: FreePort(t)}
+	return startGateway(t, Command{Name: name}, site, httpClient)
+}
+
+func startGateway(t testing.TB, c Command, site string, client *http.Client) *Gateway {
+	t.Helper()
+	g := &Gateway{adminPort: FreePort(t), http: client}
 	config := writeConfig(t, "site.yaml", fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort))
-	g.Process = Run(t, Command{Name: name, Path: Binary(t), Args: []string{"run", "-c", config}, Grace: 5 * time.Second})
-	g.ready(20*time.Second, func() error { return getOK(g.url("/healthz")) })
+	c.Path, c.Args, c.Grace = Binary(t), []string{"run", "-c", config}, 5*time.Second
+	g.Process = Run(t, c)
+	g.ready(20*time.Second, func() error { return getOK(g.http, g.url("/healthz")) })
 	return g
 }
 
@@ -82,12 +90,14 @@ type CameraStatus struct {
 	Lost      uint64 `json:"lost"`
 	Damaged   uint64 `json:"damaged"`
 	Nacked    uint64 `json:"nacked"`
+	Path      string `json:"path"`
+	Sessions  uint64 `json:"target_sessions"`
 }
 
 // Cameras asks for the status of every camera, by name.
 func (g *Gateway) Cameras() (map[string]CameraStatus, error) {
 	var list []CameraStatus
-	if err := getJSON(g.url("/api/cameras"), &list); err != nil {
+	if err := getJSON(g.http, g.url("/api/cameras"), &list); err != nil {
 		return nil, errors.Join(err, g.Alive())
 	}
 	byName := make(map[string]CameraStatus, len(list))
@@ -132,4 +142,4 @@ func (g *Gateway) WaitState(limit time.Duration, name string, states ...string) 
 }
 
 // Ready returns nil if /readyz says so.
-func (g *Gateway) Ready(query string) error { return getOK(g.url("/readyz?" + query)) }
+func (g *Gateway) Ready(query string) error { return getOK(g.http, g.url("/readyz?" + query)) }

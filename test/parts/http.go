@@ -9,8 +9,8 @@ import (
 
 var httpClient = &http.Client{Timeout: 5 * time.Second}
 
-func getOK(url string) error {
-	res, err := httpClient.Get(url)
+func getOK(client *http.Client, url string) error {
+	res, err := client.Get(url)
 	if err != nil {
 		return err
 	}
@@ -21,8 +21,8 @@ func getOK(url string) error {
 	return nil
 }
 
-func getJSON(url string, into any) error {
-	res, err := httpClient.Get(url)
+func getJSON(client *http.Client, url string, into any) error {
+	res, err := client.Get(url)
 	if err != nil {
 		return err
 	}

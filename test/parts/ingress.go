@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// Ingress is a LiveKit Ingress that terminates WHIP itself and publishes into
-// its livekit-server without transcoding.
+// Ingress is a LiveKit Ingress that publishes into its livekit-server without
+// transcoding. It terminates WHIP itself unless it is a proxy.
 type Ingress struct {
 	*Process
+	host                 string
 	healthPort, whipPort int
 }
 
-func startIngress(t testing.TB, l *LiveKit) *Ingress {
+func startIngress(t testing.TB, l *LiveKit, proxy bool) *Ingress {
 	t.Helper()
-	i := &Ingress{healthPort: FreePort(t), whipPort: l.ingressPort}
+	i := &Ingress{host: l.host, healthPort: FreePort(t), whipPort: l.ingressPort}
 	// The admission cost below zero keeps a busy machine from refusing
 	// sessions: what Ingress does for a camera here costs it next to nothing.
 	config := fmt.Sprintf(`
@@ -27,17 +28,18 @@ health_port: %d
 rtmp_port: -1
 http_relay_port: %d
 whip_port: %d
+whip_proxy_enabled: %t
 rtc_config:
   udp_port: %d
-  node_ip: 127.0.0.1
+  node_ip: %q
   use_external_ip: false
   enable_loopback_candidate: true
-  interfaces: {includes: [lo]}
+  ips: {includes: [%q]}
 cpu_cost:
   min_idle_ratio: 0.001
   whip_bypass_transcoding_cpu_cost: -100
 logging: {level: info}
-`, l.Key, l.Secret, l.URL(), l.redis.address(), i.healthPort, FreePort(t), i.whipPort, FreePort(t))
+`, l.Key, l.Secret, l.URL(), l.redis.address(), i.healthPort, FreePort(t), i.whipPort, proxy, FreePort(t), l.host, prefixOf(l.host))
 	i.Process = Run(t, Command{
 		Name: "ingress",
 		Path: cached(t, "bin", "ingress-"+version(t, "INGRESS_VERSION")),
@@ -47,13 +49,16 @@ logging: {level: info}
 	return i
 }
 
+// WHIP is the WHIP endpoint; the stream key is the token.
+func (i *Ingress) WHIP() string { return "http://" + hostPort(i.host, i.whipPort) + "/w" }
+
 // WaitReady returns once the server answers.
 func (i *Ingress) WaitReady() {
 	i.t.Helper()
 	i.ready(30*time.Second, func() error {
-		if err := getOK(fmt.Sprintf("http://127.0.0.1:%d/", i.healthPort)); err != nil {
+		if err := getOK(httpClient, fmt.Sprintf("http://%s/", hostPort(i.host, i.healthPort))); err != nil {
 			return err
 		}
-		return dial(i.whipPort)
+		return dial(i.host, i.whipPort)
 	})
 }

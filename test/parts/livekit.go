@@ -18,48 +18,77 @@ import (
 type LiveKit struct {
 	*Process
 	Key, Secret string
+	host        string
 	port        int
 	redis       *Redis
 	ingressPort int
 }
 
+// LiveKitOptions are what the tests start livekit-server with; the zero value is a
+// server on loopback.
+type LiveKitOptions struct {
+	Host string // the address that it is reached at; "" means 127.0.0.1
+	TCP  bool   // takes media over TCP too
+	RTC  string // more of the configuration's rtc section, two spaces in front of each line
+	More string // more sections
+}
+
 // StartLiveKit starts a livekit-server that needs nothing else.
 func StartLiveKit(t testing.TB) *LiveKit {
 	t.Helper()
-	return startLiveKit(t, nil)
+	return StartLiveKitWith(t, LiveKitOptions{})
+}
+
+// StartLiveKitWith starts one that is not as usual.
+func StartLiveKitWith(t testing.TB, o LiveKitOptions) *LiveKit {
+	t.Helper()
+	return startLiveKit(t, nil, o)
 }
 
 // StartLiveKitWithIngress starts a livekit-server, and the Redis and the
 // Ingress that belong to it.
 func StartLiveKitWithIngress(t testing.TB) (*LiveKit, *Ingress) {
 	t.Helper()
-	l := startLiveKit(t, StartRedis(t))
-	return l, startIngress(t, l)
+	return StartIngressWith(t, LiveKitOptions{}, false)
 }
 
-func startLiveKit(t testing.TB, redis *Redis) *LiveKit {
+// StartIngressWith starts them all at the options' host. With proxy, Ingress leaves
+// WebRTC to livekit-server and does no more than hand on the requests.
+func StartIngressWith(t testing.TB, o LiveKitOptions, proxy bool) (*LiveKit, *Ingress) {
+	t.Helper()
+	l := startLiveKit(t, StartRedis(t), o)
+	return l, startIngress(t, l, proxy)
+}
+
+func startLiveKit(t testing.TB, redis *Redis, o LiveKitOptions) *LiveKit {
 	t.Helper()
 	l := &LiveKit{
 		Key: "key" + rand.Text()[:8], Secret: rand.Text() + rand.Text(),
-		port: FreePort(t), redis: redis, ingressPort: FreePort(t),
+		host: hostOr(o.Host), port: FreePort(t), redis: redis, ingressPort: FreePort(t),
+	}
+	tcp := 0
+	if o.TCP {
+		tcp = FreePort(t)
 	}
 	config := fmt.Sprintf(`
 port: %d
-bind_addresses: [127.0.0.1]
+bind_addresses: [%q]
 keys:
   %s: %s
 rtc:
   udp_port: %d
-  tcp_port: 0
-  node_ip: 127.0.0.1
+  tcp_port: %d
+  node_ip: %q
   use_external_ip: false
   enable_loopback_candidate: true
-  interfaces: {includes: [lo]}
+  ips: {includes: [%q]}
+%s
 logging: {level: info}
-`, l.port, l.Key, l.Secret, FreePort(t))
+%s
+`, l.port, l.host, l.Key, l.Secret, FreePort(t), tcp, l.host, prefixOf(l.host), o.RTC, o.More)
 	if redis != nil {
-		config += fmt.Sprintf("redis: {address: %s}\ningress: {whip_base_url: \"http://127.0.0.1:%d/w\"}\n",
-			redis.address(), l.ingressPort)
+		config += fmt.Sprintf("redis: {address: %s}\ningress: {whip_base_url: \"http://%s/w\"}\n",
+			redis.address(), hostPort(l.host, l.ingressPort))
 	}
 	l.Process = Run(t, Command{
 		Name: "livekit-server",
@@ -73,14 +102,14 @@ logging: {level: info}
 // WaitReady returns once the server answers.
 func (l *LiveKit) WaitReady() {
 	l.t.Helper()
-	l.ready(30*time.Second, func() error { return getOK(l.HTTP()) })
+	l.ready(30*time.Second, func() error { return getOK(httpClient, l.HTTP()) })
 }
 
 // URL is the address that clients and rtsp2whip are given.
-func (l *LiveKit) URL() string { return fmt.Sprintf("ws://127.0.0.1:%d", l.port) }
+func (l *LiveKit) URL() string { return "ws://" + hostPort(l.host, l.port) }
 
 // HTTP is the address of the server's API.
-func (l *LiveKit) HTTP() string { return fmt.Sprintf("http://127.0.0.1:%d", l.port) }
+func (l *LiveKit) HTTP() string { return "http://" + hostPort(l.host, l.port) }
 
 // ViewerToken lets its bearer see a room and publish nothing.
 func (l *LiveKit) ViewerToken(t testing.TB, room, identity string) string {

@@ -2,7 +2,6 @@ package parts
 
 import (
 	"fmt"
-	"net"
 	"testing"
 	"time"
 )
@@ -11,14 +10,26 @@ import (
 // publish to, and the RTSP server to read that back from.
 type MediaMTX struct {
 	*Process
+	host                                   string
 	rtspPort, webrtcPort, udpPort, apiPort int
 }
 
 // StartMediaMTX starts a server that lets anyone publish and read any path.
 func StartMediaMTX(t testing.TB) *MediaMTX {
 	t.Helper()
-	m := &MediaMTX{rtspPort: FreePort(t), webrtcPort: FreePort(t), udpPort: FreePort(t), apiPort: FreePort(t)}
+	return StartMediaMTXAt(t, "")
+}
+
+// StartMediaMTXAt starts one that takes WHIP and its media at another address, the
+// media over TCP too.
+func StartMediaMTXAt(t testing.TB, host string) *MediaMTX {
+	t.Helper()
+	m := &MediaMTX{host: hostOr(host), rtspPort: FreePort(t), webrtcPort: FreePort(t), udpPort: FreePort(t), apiPort: FreePort(t)}
 	rtpPort := FreePortPair(t)
+	tcp := ""
+	if host != "" {
+		tcp = fmt.Sprintf("\nwebrtcLocalTCPAddress: %q", hostPort(m.host, FreePort(t)))
+	}
 	config := writeConfig(t, "mediamtx.yml", fmt.Sprintf(`
 logLevel: info
 api: true
@@ -28,17 +39,18 @@ rtspTransports: [udp, tcp]
 rtspAddress: 127.0.0.1:%d
 rtpAddress: 127.0.0.1:%d
 rtcpAddress: 127.0.0.1:%d
-webrtcAddress: 127.0.0.1:%d
-webrtcLocalUDPAddress: 127.0.0.1:%d
+webrtcAddress: "%s"
+webrtcLocalUDPAddress: "%s"
 webrtcIPsFromInterfaces: false
-webrtcAdditionalHosts: [127.0.0.1]
+webrtcAdditionalHosts: [%q]%s
 rtmp: false
 hls: false
 srt: false
 moq: false
 paths:
   all_others:
-`, m.apiPort, largestReadBuffer(), m.rtspPort, rtpPort, rtpPort+1, m.webrtcPort, m.udpPort))
+`, m.apiPort, largestReadBuffer(), m.rtspPort, rtpPort, rtpPort+1,
+		hostPort(m.host, m.webrtcPort), hostPort(m.host, m.udpPort), m.host, tcp))
 	m.Process = Run(t, Command{
 		Name: "mediamtx",
 		Path: cached(t, "bin", "mediamtx-"+version(t, "MEDIAMTX_VERSION")),
@@ -52,13 +64,13 @@ paths:
 func (m *MediaMTX) WaitReady() {
 	m.t.Helper()
 	m.ready(20*time.Second, func() error {
-		if err := dial(m.rtspPort); err != nil {
+		if err := dial("127.0.0.1", m.rtspPort); err != nil {
 			return err
 		}
-		if err := dial(m.webrtcPort); err != nil {
+		if err := dial(m.host, m.webrtcPort); err != nil {
 			return err
 		}
-		return dial(m.apiPort)
+		return dial("127.0.0.1", m.apiPort)
 	})
 }
 
@@ -73,7 +85,7 @@ func (m *MediaMTX) RTSP(path string) string {
 
 // WHIP is the WHIP endpoint of a path.
 func (m *MediaMTX) WHIP(path string) string {
-	return fmt.Sprintf("http://127.0.0.1:%d/%s/whip", m.webrtcPort, path)
+	return fmt.Sprintf("http://%s/%s/whip", hostPort(m.host, m.webrtcPort), path)
 }
 
 // WHIPSession is what the server has counted of one WHIP session.
@@ -89,7 +101,7 @@ func (m *MediaMTX) WHIPSessions() (map[string]WHIPSession, error) {
 	var list struct {
 		Items []WHIPSession `json:"items"`
 	}
-	err := getJSON(fmt.Sprintf("http://127.0.0.1:%d/v3/webrtcsessions/list?itemsPerPage=1000", m.apiPort), &list)
+	err := getJSON(httpClient, fmt.Sprintf("http://127.0.0.1:%d/v3/webrtcsessions/list?itemsPerPage=1000", m.apiPort), &list)
 	if err != nil {
 		return nil, err
 	}
@@ -98,12 +110,4 @@ func (m *MediaMTX) WHIPSessions() (map[string]WHIPSession, error) {
 		byPath[s.Path] = s
 	}
 	return byPath, nil
-}
-
-func dial(port int) error {
-	c, err := net.DialTimeout("tcp4", fmt.Sprintf("127.0.0.1:%d", port), time.Second)
-	if err != nil {
-		return err
-	}
-	return c.Close()
 }

@@ -24,6 +24,8 @@ type Process struct {
 	dir  string
 	log  string
 
+	in Place
+
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the current run has ended
@@ -37,18 +39,22 @@ type Command struct {
 	Path string
 	Args []string
 	Env  []string // added to the test's own
+	In   Place    // where to run it; nil means where the test runs
 
 	// Grace is how long it may take to end in good order when the test ends.
 	// What is no part of the test is simply killed.
 	Grace time.Duration
 }
 
+// Place is a network that a program can run in; a Box is one.
+type Place interface{ Do(f func() error) error }
+
 // Run starts a program and sees to its end when the test ends. If the test has
 // failed by then, the tail of its output is shown.
 func Run(t testing.TB, c Command) *Process {
 	t.Helper()
 	p := &Process{
-		t: t, name: c.Name, path: c.Path, args: c.Args, env: c.Env,
+		t: t, name: c.Name, path: c.Path, args: c.Args, env: c.Env, in: c.In,
 		dir: t.TempDir(),
 		log: filepath.Join(ArtifactDir(t), c.Name+".log"),
 	}
@@ -81,7 +87,11 @@ func (p *Process) Start() {
 	cmd.Stdout = log
 	cmd.Stderr = log
 	cmd.SysProcAttr = childAttr()
-	if err := cmd.Start(); err != nil {
+	start := cmd.Start
+	if p.in != nil {
+		start = func() error { return p.in.Do(cmd.Start) }
+	}
+	if err := start(); err != nil {
 		_ = log.Close()
 		p.t.Fatalf("start %s: %v", p.name, err)
 	}

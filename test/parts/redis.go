@@ -24,7 +24,7 @@ func StartRedis(t testing.TB) *Redis {
 			"--save", "", "--appendonly", "no", "--dir", t.TempDir(),
 		},
 	})
-	r.ready(20*time.Second, func() error { return dial(r.port) })
+	r.ready(20*time.Second, func() error { return dial("127.0.0.1", r.port) })
 	return r
 }
 
