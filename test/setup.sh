@@ -27,7 +27,8 @@ die() { say "$*"; exit 1; }
 
 # What the servers need to run, and LiveKit Ingress to be built (it links
 # against GStreamer, also where it does not transcode).
-packages="redis-server chromium coturn nftables iproute2 prometheus systemd fonts-dejavu-core gcc libc6-dev pkg-config
+packages="redis-server chromium coturn nftables iproute2 prometheus systemd caddy shellcheck
+    fonts-dejavu-core gcc libc6-dev pkg-config
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-libav"
