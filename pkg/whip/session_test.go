@@ -22,7 +22,7 @@ func TestCloseDeletesOnceAndSaysBye(t *testing.T) {
 	// The server leaves its end of the connection up, to hear the BYE.
 	server := whiptest.NewServer(t, whiptest.Config{Script: func(r whiptest.Request) *whiptest.Reply {
 		if r.Method == "DELETE" {
-			return &whiptest.Reply{Status: 200}
+			return &whiptest.Reply{Status: 200, Delay: 100 * time.Millisecond} // so that the end does not overtake it
 		}
 		return nil
 	}})
