@@ -2,6 +2,7 @@ package whiptest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ type received struct {
 	last    rtcp.SenderReport
 	cname   string
 	byes    int
+	unknown [][]byte
 }
 
 // Track is a snapshot of what a session received on one track.
@@ -53,6 +55,7 @@ type Track struct {
 	LastReport    rtcp.SenderReport
 	CNAME         string
 	BYEs          int
+	Unknown       [][]byte // RTCP packets of other types, the newest few
 }
 
 // Path is that of the session's URL.
@@ -79,7 +82,7 @@ func (s *Session) Track(kind string) Track {
 	}
 	return Track{
 		Codec: r.codec, SSRC: r.ssrc, Packets: r.packets, Bytes: r.bytes,
-		SenderReports: r.reports, LastReport: r.last, CNAME: r.cname, BYEs: r.byes,
+		SenderReports: r.reports, LastReport: r.last, CNAME: r.cname, BYEs: r.byes, Unknown: slices.Clone(r.unknown),
 	}
 }
 
@@ -240,5 +243,9 @@ func (r *received) note(p rtcp.Packet) {
 		}
 	case *rtcp.Goodbye:
 		r.byes++
+	case *rtcp.RawPacket:
+		if r.unknown = append(r.unknown, slices.Clone([]byte(*p))); len(r.unknown) > 16 {
+			r.unknown = r.unknown[1:]
+		}
 	}
 }

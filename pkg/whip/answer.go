@@ -59,7 +59,7 @@ func checkMedia(desc *sdp.SessionDescription, m *sdp.MediaDescription, track off
 		e.hint = fmt.Sprintf("check which %s codecs the server accepts", track.kind)
 		return none, e
 	}
-	c.extras = extrasOf(m, c)
+	c.extras, c.allowed = extrasOf(m, c), allowed(desc, m)
 	return c, nil
 }
 

@@ -95,6 +95,7 @@ type offeredCodec struct {
 	fmtp        string
 	channels    uint16
 	extras      extras // set from the answer
+	allowed     int    // by the answer, bits a second; 0 for no limit
 }
 
 // offeredTrack is a track with the payload types that the offer gives it.
@@ -212,5 +213,5 @@ func feedback(kind string) []string {
 	if kind == Audio {
 		return []string{"nack", "transport-cc"}
 	}
-	return []string{"transport-cc", "nack", "nack pli", "ccm fir"}
+	return []string{"transport-cc", "nack", "nack pli", "ccm fir", "goog-remb"}
 }

@@ -136,6 +136,33 @@ func (f *feedbackWindow) delivered(now time.Time) (rate int, loss float64) {
 	return rate, loss
 }
 
+// estimate is the newest REMB (draft-alvestrand-rmcat-remb), the advice of servers
+// without transport-wide feedback.
+type estimate struct {
+	mu   sync.Mutex
+	bits float32
+	at   time.Time
+}
+
+// estimateLife is how long one counts: they come every second or so.
+const estimateLife = 10 * time.Second
+
+func (e *estimate) note(bits float32, now time.Time) {
+	e.mu.Lock()
+	e.bits, e.at = bits, now
+	e.mu.Unlock()
+}
+
+// rate is in bits a second, 0 if there is none.
+func (e *estimate) rate(now time.Time) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.at.IsZero() || now.Sub(e.at) > estimateLife || !(e.bits > 0 && e.bits < 1e12) {
+		return 0
+	}
+	return int(e.bits)
+}
+
 // available guesses what the path carries: what arrives, and a little more while
 // next to nothing is lost; less when much is. A stream that sends little proves
 // little, so this is a lower bound.

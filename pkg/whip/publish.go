@@ -49,12 +49,6 @@ func (c *Client) Publish(ctx context.Context, tracks []Track) (*Session, error) 
 // start sets the connected session's goroutines going.
 func (s *Session) start() {
 	s.connected = time.Now()
-	for _, t := range s.tracks {
-		if t.kind == Video && s.client.cfg.Pacing.on() {
-			t.pace(s.client.cfg.Pacing, s.sockets.flush)
-			s.paced = t.pacer
-		}
-	}
 	go s.run()
 }
 
@@ -99,6 +93,10 @@ func (s *Session) establish(ctx context.Context, plan []offeredTrack, w way) err
 	}
 	for i, t := range s.tracks {
 		t.agree(chosen[i])
+		if pacing := s.client.cfg.Pacing; pacing.on() && t.kind == Video {
+			t.pace(pacing, s.sockets.flush)
+			s.paced = t.pacer
+		}
 	}
 	if err := s.take(answer); err != nil {
 		return s.atEndpoint(answerError("the answer cannot be used", err))

@@ -18,8 +18,12 @@ func (s *Session) takeRTCP(plain []byte) {
 	}
 	now := time.Now()
 	for _, p := range packets {
-		if feedback, ok := p.(*rtcp.TransportLayerCC); ok {
-			s.feedback.note(feedback, now)
+		switch p := p.(type) { // about the whole connection
+		case *rtcp.TransportLayerCC:
+			s.feedback.note(p, now)
+			continue
+		case *rtcp.ReceiverEstimatedMaximumBitrate:
+			s.estimate.note(p.Bitrate, now)
 			continue
 		}
 		for _, t := range s.tracks {
@@ -49,10 +53,23 @@ func (s *Session) handleRTCP(t *localTrack, p rtcp.Packet, now time.Time) {
 			t.answerNack(p.Nacks)
 			s.sockets.flush()
 		}
+	case *rtcp.RawPacket:
+		s.handleUnknown(t, *p, now)
 	case *rtcp.ReceiverReport:
 		s.noteReports(t, p.Reports, now)
 	case *rtcp.SenderReport:
 		s.noteReports(t, p.Reports, now)
+	}
+}
+
+// handleUnknown acts on what the RTCP library has no type for.
+func (s *Session) handleUnknown(t *localTrack, raw []byte, now time.Time) {
+	request, err := parseTMMBR(raw)
+	if err != nil {
+		return // legal, whatever it is
+	}
+	if notification, ok := t.tmmbr(request); ok {
+		s.report(t, now, notification) // if it is lost, the server asks again
 	}
 }
 

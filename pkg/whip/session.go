@@ -52,6 +52,7 @@ type Session struct {
 	etag        string // of the ICE session, as the server wrote it
 	restarts    atomic.Uint64
 	feedback    feedbackWindow
+	estimate    estimate
 
 	states    states
 	rtt       atomic.Int64 // nanoseconds
@@ -244,17 +245,11 @@ func (s *Session) closePeer() {
 	}
 }
 
-// sendReports sends each track's sender report, with the CNAME as RFC 3550 section
-// 6.1 wants it.
+// sendReports sends each track's sender report.
 func (s *Session) sendReports() {
 	now := time.Now()
 	for _, t := range s.tracks {
-		t.mu.Lock()
-		sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
-		t.mu.Unlock()
-		if ok {
-			_ = s.peer.writeRTCP(sr, sourceDescription(t.ssrc, s.cname))
-		}
+		s.report(t, now)
 	}
 }
 
@@ -262,12 +257,18 @@ func (s *Session) sendReports() {
 func (s *Session) sendBye() {
 	now := time.Now()
 	for _, t := range s.tracks {
-		t.mu.Lock()
-		sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
-		t.mu.Unlock()
-		if ok {
-			bye := &rtcp.Goodbye{Sources: []uint32{t.ssrc}}
-			_ = s.peer.writeRTCP(sr, sourceDescription(t.ssrc, s.cname), bye)
-		}
+		s.report(t, now, &rtcp.Goodbye{Sources: []uint32{t.ssrc}})
+	}
+}
+
+// report sends a track's sender report with the CNAME, as RFC 3550 section 6.1 wants it
+// at the head of each compound packet, and what else there is to say; nothing before
+// the track's first packet.
+func (s *Session) report(t *localTrack, now time.Time, more ...rtcp.Packet) {
+	t.mu.Lock()
+	sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
+	t.mu.Unlock()
+	if ok {
+		_ = s.peer.writeRTCP(append([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname)}, more...)...)
 	}
 }

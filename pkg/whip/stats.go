@@ -22,7 +22,8 @@ type Stats struct {
 	Connected time.Time
 	// DeliveredRate is what has arrived in the last second, in bits a second, and
 	// DeliveredLoss the part of the packets that has not; AvailableRate is what the
-	// path carries at least. All are 0 from servers without transport-wide feedback.
+	// path carries at least. The first two are 0 from servers without transport-wide
+	// feedback, the third also unless they send REMB.
 	DeliveredRate int
 	DeliveredLoss float64
 	AvailableRate int
@@ -55,6 +56,11 @@ type TrackStats struct {
 	Retransmitted uint64 // of those, the ones that were still there
 	PLI, FIR      uint64 // requests for a key frame
 
+	// AllowedRate is the most that the server lets the track send, in bits a second,
+	// by its answer (b=AS, b=TIAS) or by TMMBR; 0 if it has set no limit. Nothing
+	// here holds the stream to it: that is up to its source.
+	AllowedRate int
+
 	// From the newest receiver report.
 	FractionLost       float64 // of the packets of its interval, 0 to 1
 	PacketsLost        int64   // since the start; negative if there were duplicates
@@ -83,7 +89,9 @@ func (s *Session) Stats() Stats {
 		MalformedRTCP: s.malformed.Load(),
 	}
 	st.DeliveredRate, st.DeliveredLoss = s.feedback.delivered(time.Now())
-	st.AvailableRate = available(st.DeliveredRate, st.DeliveredLoss)
+	if st.AvailableRate = available(st.DeliveredRate, st.DeliveredLoss); st.AvailableRate == 0 {
+		st.AvailableRate = s.estimate.rate(time.Now())
+	}
 	if s.paced != nil {
 		st.Pacing = s.paced.stats(time.Now())
 	}
@@ -92,7 +100,7 @@ func (s *Session) Stats() Stats {
 			Kind: t.kind, Codec: t.chosen.Name, SSRC: t.ssrc,
 			PacketsSent: t.packetsSent.Load(), BytesSent: t.bytesSent.Load(),
 			Nacked: t.nacked.Load(), Retransmitted: t.retransmitted.Load(),
-			PLI: t.pli.Load(), FIR: t.fir.Load(),
+			PLI: t.pli.Load(), FIR: t.fir.Load(), AllowedRate: t.limit(),
 		}
 		if r := t.remote.Load(); r != nil {
 			ts.FractionLost, ts.PacketsLost = r.fractionLost, r.lost

@@ -42,6 +42,7 @@ type localTrack struct {
 	pli           atomic.Uint64
 	fir           atomic.Uint64
 	remote        atomic.Pointer[remoteReport]
+	requested     atomic.Int64 // by TMMBR, bits a second; 0 for nothing
 
 	firSeq  uint8 // of the last FIR; used by the RTCP goroutine alone
 	firSeen bool
