@@ -59,7 +59,7 @@ func (c *Client) newSession(plan []offeredTrack, w way) (*Session, error) {
 		return nil, &Error{Op: "ICE", Err: err, hint: "check this machine's network interfaces and the configured UDP ports"}
 	}
 	s := &Session{
-		client: c, log: c.log, trickles: !w.full, refused: make(chan struct{}),
+		client: c, log: c.log, epoch: time.Now(), trickles: !w.full, refused: make(chan struct{}),
 		mux: mux, sockets: socks, plan: plan, cname: newStreamID(), sdpID: rand.Int64(), sdpVersion: 1,
 		stop: make(chan struct{}), done: make(chan struct{}), finished: make(chan struct{}),
 	}

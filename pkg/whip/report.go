@@ -37,7 +37,8 @@ type sentLine struct {
 	packets   uint32
 	octets    uint32
 	timestamp uint32    // of the newest access unit or audio frame
-	at        time.Time // when its first packet was sent
+	at        time.Time // when its first packet was written
+	clock     steadyClock
 	// delay is by how much earlier than by at what the packets hold has happened.
 	delay time.Duration
 }
@@ -48,6 +49,7 @@ type sentLine struct {
 func (l *sentLine) observe(timestamp uint32, now time.Time) {
 	if l.at.IsZero() || timestamp != l.timestamp {
 		l.timestamp, l.at = timestamp, now
+		l.clock.observe(timestamp, now)
 	}
 }
 
@@ -58,18 +60,14 @@ func (l *sentLine) count(size int) {
 }
 
 // report makes the sender report; ok is false while nothing has been sent.
-func (l *sentLine) report(ssrc, clockRate uint32, now time.Time) (sr *rtcp.SenderReport, ok bool) {
+func (l *sentLine) report(ssrc uint32, now time.Time) (sr *rtcp.SenderReport, ok bool) {
 	if l.packets == 0 {
 		return nil, false
 	}
-	// Negative when a packet was sent after the caller had looked at the clock.
-	elapsed := int64(now.Sub(l.at) + l.delay)
-	rate, second := int64(clockRate), int64(time.Second)
-	ticks := elapsed/second*rate + elapsed%second*rate/second
 	return &rtcp.SenderReport{
 		SSRC:        ssrc,
 		NTPTime:     ntpTime(now),
-		RTPTime:     l.timestamp + uint32(ticks), //nolint:gosec // modulo 2^32
+		RTPTime:     l.clock.stamp(now.Add(l.delay)),
 		PacketCount: l.packets,
 		OctetCount:  l.octets,
 	}, true

@@ -43,30 +43,30 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestSentLine(t *testing.T) {
-	var l sentLine
+	l := sentLine{clock: steadyClock{rate: 90000}}
 	start := time.Unix(1_700_000_000, 0)
-	if _, ok := l.report(1, 90000, start); ok {
+	if _, ok := l.report(1, start); ok {
 		t.Error("a report before the first packet")
 	}
 	l.observe(1000, start)
 	l.count(10)
 	l.observe(1000, start.Add(30*time.Millisecond)) // the same picture, sent over some time
 	l.count(20)
-	sr, ok := l.report(1, 90000, start.Add(time.Second))
+	sr, ok := l.report(1, start.Add(time.Second))
 	if !ok || sr.RTPTime != 91000 || sr.PacketCount != 2 || sr.OctetCount != 30 {
 		t.Errorf("%+v", sr)
 	}
 	// A packet sent a moment after the time of the report was taken.
-	if sr, _ = l.report(1, 90000, start.Add(-10*time.Millisecond)); sr.RTPTime != 100 {
+	if sr, _ = l.report(1, start.Add(-10*time.Millisecond)); sr.RTPTime != 100 {
 		t.Errorf("RTP time %d of a report before the newest packet", sr.RTPTime)
 	}
 	l.delay = 200 * time.Millisecond
-	if sr, _ = l.report(1, 90000, start); sr.RTPTime != 1000+18000 {
+	if sr, _ = l.report(1, start); sr.RTPTime != 1000+18000 {
 		t.Errorf("RTP time %d of a track that comes 200 ms late", sr.RTPTime)
 	}
 	l.delay = 0
 	// A camera that is away for a day: the clock runs on, modulo 2^32.
-	sr, _ = l.report(1, 90000, start.Add(24*time.Hour))
+	sr, _ = l.report(1, start.Add(24*time.Hour))
 	if want := uint32((1000 + 24*3600*90000) % (1 << 32)); sr.RTPTime != want {
 		t.Errorf("RTP time %d, want %d", sr.RTPTime, want)
 	}

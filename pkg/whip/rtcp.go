@@ -122,7 +122,7 @@ func (s *Session) noteReports(t *localTrack, reports []rtcp.ReceptionReport, now
 			jitter:       time.Duration(r.Jitter) * time.Second / time.Duration(t.chosen.ClockRate),
 			at:           now,
 		})
-		if rtt := roundTrip(now, r); rtt > 0 {
+		if rtt := roundTrip(s.steady(now), r); rtt > 0 {
 			s.rtt.Store(int64(rtt))
 		}
 	}

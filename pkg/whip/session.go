@@ -38,6 +38,7 @@ type Session struct {
 	// Set while the session is made, constant afterwards.
 	url        *url.URL // of the WHIP session; nil until there is one
 	iceServers []ICEServer
+	epoch      time.Time // when the session was begun, for steady
 	connected  time.Time
 	trickles   bool // the offer says that candidates may follow
 
@@ -261,12 +262,16 @@ func (s *Session) sendBye() {
 	}
 }
 
+// steady is a time by this machine's clock as it was when the session began: a clock
+// that is set in between, as on a box that has just booted, must not set the session's.
+func (s *Session) steady(now time.Time) time.Time { return s.epoch.Add(now.Sub(s.epoch)) }
+
 // report sends a track's sender report with the CNAME, as RFC 3550 section 6.1 wants it
 // at the head of each compound packet, and what else there is to say; nothing before
 // the track's first packet.
 func (s *Session) report(t *localTrack, now time.Time, more ...rtcp.Packet) {
 	t.mu.Lock()
-	sr, ok := t.line.report(t.ssrc, uint32(t.chosen.ClockRate), now) //nolint:gosec // from a table
+	sr, ok := t.line.report(t.ssrc, s.steady(now))
 	t.mu.Unlock()
 	if ok {
 		_ = s.peer.writeRTCP(append([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname)}, more...)...)

@@ -73,6 +73,7 @@ func (t *localTrack) agree(chosen offeredCodec) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.chosen = chosen
+	t.line.clock.rate = uint32(chosen.ClockRate) //nolint:gosec // from a table
 	t.header.prepare(chosen.extras)
 }
 
