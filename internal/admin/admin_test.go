@@ -26,7 +26,7 @@ func twoCameras() []publisher.Status {
 			Codec: "H264", ProfileLevelID: "64001f", Width: 1280, Height: 720, FPS: 25, Bitrate: 4.2e6,
 			Audio: "PCMA", SessionSince: now.Add(-80 * time.Second), Packets: 1234, Bytes: 99999, Lost: 3,
 			Nacked: 4, PLIs: 5, FractionLost: 0.015, RTT: 23 * time.Millisecond, KeyFrames: 40,
-			KeyFrameInterval: 2 * time.Second, LastFrame: now, PathType: "relay", PathProtocol: "tls", AvailableRate: 6e6,
+			KeyFrameInterval: 2 * time.Second, LastFrame: now, PathType: "relay", PathProtocol: "tls", AvailableRate: 6e6, AllowedRate: 5e6,
 			Retransmitted: 7, Restarts: 1,
 			Pacing:         publisher.PacingStats{Rate: 7e6, Delay: 350 * time.Millisecond, Delayed: 300, Hastened: 20, Discarded: 3},
 			CameraSessions: 1, TargetSessions: 1, Tried: true, EverLive: true,
@@ -68,7 +68,7 @@ func TestCamerasJSON(t *testing.T) {
 	if got[1].Stream != publisher.Sub || got[1].StreamNote == "" || got[1].StreamChanges != 1 {
 		t.Errorf("yard's stream: %+v", got[1])
 	}
-	if g.PathType != "relay" || g.PathProtocol != "tls" || g.AvailableRate != 6e6 || g.Retransmitted != 7 || g.Restarts != 1 ||
+	if g.PathType != "relay" || g.PathProtocol != "tls" || g.AvailableRate != 6e6 || g.AllowedRate != 5e6 || g.Retransmitted != 7 || g.Restarts != 1 ||
 		g.Pacing == nil || *g.Pacing != (Pacing{7e6, 0.35, 300, 20, 3}) || got[1].Pacing != nil {
 		t.Errorf("gate: %+v, pacing %+v", g, g.Pacing)
 	}
@@ -131,6 +131,7 @@ func TestMetrics(t *testing.T) {
 		`rtsp2whip_camera_stream_changes_total{camera="yard<script>"} 1`,
 		`rtsp2whip_camera_path{camera="gate",protocol="tls",type="relay"} 1`,
 		`rtsp2whip_camera_available_bits_per_second{camera="gate"} 6e+06`,
+		`rtsp2whip_camera_allowed_bits_per_second{camera="gate"} 5e+06`,
 		`rtsp2whip_camera_retransmitted_packets_total{camera="gate"} 7`,
 		`rtsp2whip_camera_ice_restarts_total{camera="gate"} 1`,
 		`rtsp2whip_camera_pacing_bits_per_second{camera="gate"} 7e+06`,

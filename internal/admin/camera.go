@@ -42,6 +42,7 @@ type Camera struct {
 	FractionLost     float64    `json:"fraction_lost"`
 	RTT              float64    `json:"rtt"`            // seconds; 0: unknown
 	AvailableRate    float64    `json:"available_rate"` // bits a second that the path carries at least; 0: unknown
+	AllowedRate      float64    `json:"allowed_rate"`   // bits a second that the far end lets the video send; 0: no limit
 	Restarts         uint64     `json:"ice_restarts"`
 	Pacing           *Pacing    `json:"pacing,omitempty"` // nil: off
 	KeyFrames        uint64     `json:"key_frames"`
@@ -79,7 +80,7 @@ func cameraOf(s publisher.Status, now time.Time) Camera {
 		CameraSessions: s.CameraSessions, TargetSessions: s.TargetSessions,
 		CameraFailures: s.CameraFailures, TargetFailures: s.TargetFailures,
 		PathType: s.PathType, PathProtocol: s.PathProtocol, Retransmitted: s.Retransmitted,
-		AvailableRate: s.AvailableRate, Restarts: s.Restarts,
+		AvailableRate: s.AvailableRate, AllowedRate: s.AllowedRate, Restarts: s.Restarts,
 	}
 	if p := s.Pacing; p.Rate > 0 {
 		c.Pacing = &Pacing{p.Rate, p.Delay.Seconds(), p.Delayed, p.Hastened, p.Discarded}

@@ -72,6 +72,8 @@ var metrics = []metric{
 		func(s publisher.Status) float64 { return s.FractionLost }),
 	gauge("available_bits_per_second", "What the path to the far end carries at least; 0 while unknown.",
 		func(s publisher.Status) float64 { return s.AvailableRate }),
+	gauge("allowed_bits_per_second", "What the far end lets the video send; 0: it has set no limit.",
+		func(s publisher.Status) float64 { return s.AllowedRate }),
 	gauge("pacing_bits_per_second", "Rate at which bursts are spread; 0 without pacing.",
 		func(s publisher.Status) float64 { return s.Pacing.Rate }),
 	gauge("pacing_delay_seconds", "The longest that a packet has waited for pacing in the last seconds.",

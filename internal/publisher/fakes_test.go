@@ -204,6 +204,7 @@ type fakeTarget struct {
 	tries    atomic.Int32
 
 	closeTakes time.Duration
+	allowed    float64        // bits a second
 	lost       func() float64 // the share of the packets that the far end misses
 }
 
@@ -218,7 +219,7 @@ func (t *fakeTarget) Publish(ctx context.Context, offers []Offer, onKeyFrame fun
 	if t.err != nil {
 		return nil, t.err
 	}
-	s := &fakeSession{offers: offers, done: make(chan struct{}), onKeyFrame: onKeyFrame, began: time.Now(), closeTakes: t.closeTakes, missed: t.lost}
+	s := &fakeSession{offers: offers, done: make(chan struct{}), onKeyFrame: onKeyFrame, began: time.Now(), closeTakes: t.closeTakes, allowed: t.allowed, missed: t.lost}
 	t.offers = append(t.offers, offers)
 	t.sessions = append(t.sessions, s)
 	return s, nil
@@ -252,6 +253,7 @@ type fakeSession struct {
 	closed     atomic.Int32
 	closeTakes time.Duration
 	flushes    atomic.Int32
+	allowed    float64
 	missed     func() float64  // nil: nothing is
 	delays     [4]atomic.Int64 // as SetDelay has them
 
@@ -265,7 +267,7 @@ func (s *fakeSession) Err() error            { return s.err }
 
 func (s *fakeSession) Stats() TargetStats {
 	st := TargetStats{Nacked: 2, KeyFramesWant: 1, Path: "udp", PathType: "host", Retransmitted: 2, Restarts: 1,
-		Pacing: PacingStats{Rate: 7e6, Delayed: 10, Hastened: 3, Discarded: 1}}
+		AllowedRate: s.allowed, Pacing: PacingStats{Rate: 7e6, Delayed: 10, Hastened: 3, Discarded: 1}}
 	s.mu.Lock()
 	for _, sent := range s.sent {
 		st.Sent += uint64(len(sent))

@@ -154,12 +154,14 @@ type TargetStats struct {
 	PathType      string        // host, srflx, prflx or relay
 	PathProtocol  string        // udp, tcp, tls or dtls
 	AvailableRate float64       // bits a second that the path carries at least; 0 while unknown
+	AllowedRate   float64       // bits a second that the far end lets the video send; 0: it has set no limit
 	Pacing        PacingStats
 }
 
 // PacingStats tell of the queue that spreads bursts; all 0 without one.
 type PacingStats struct {
-	Rate      float64       // bits a second
+	Rate      float64 // bits a second; it follows the stream if Auto
+	Auto      bool
 	Delay     time.Duration // the longest wait of a packet in the last seconds
 	Delayed   uint64        // packets that have waited
 	Hastened  uint64        // of those, the ones sent above the rate because they had waited long enough

@@ -28,6 +28,7 @@ type sample struct {
 	before       TargetStats // counts of the sessions that have ended
 	fps, bitrate float64
 	problem      string // the newest that the repacker told
+	excess       excess // of what the far end allows
 
 	session TargetSession // that of the stats below
 	stats   TargetStats   // a second ago
@@ -105,6 +106,7 @@ func (p *Publisher) takeSample(now time.Time) {
 	}
 	p.judgePath(now)
 	p.alignTracks()
+	p.judgeExcess()
 }
 
 // prompt is what the camera's session knows of asking for key frames, or the last
@@ -143,7 +145,9 @@ func (p *Publisher) Status() Status {
 	s.Stream, s.StreamNote = p.streams.playing, p.streams.note()
 	session, video := p.session, p.video
 	if s.State == Live && s.Reason == "" {
-		s.Reason = p.sample.problem
+		if s.Reason = p.sample.problem; s.Reason == "" {
+			s.Reason, s.Hint = p.sample.excess.text, p.sample.excess.hint
+		}
 	}
 	p.mu.Unlock()
 
@@ -175,6 +179,7 @@ func (s *Status) target(before, now TargetStats) {
 	s.Retransmitted = before.Retransmitted + now.Retransmitted
 	s.Restarts = before.Restarts + now.Restarts
 	s.FractionLost, s.RTT, s.AvailableRate = now.FractionLost, now.RTT, now.AvailableRate
+	s.AllowedRate = now.AllowedRate
 	s.Path, s.PathType, s.PathProtocol = now.Path, now.PathType, now.PathProtocol
 	s.Pacing = now.Pacing.plus(before.Pacing)
 }

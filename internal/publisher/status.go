@@ -63,6 +63,7 @@ type Status struct {
 	Retransmitted    uint64    // packets sent to it again
 	Restarts         uint64    // ICE restarts that moved a session to a new path
 	AvailableRate    float64   // bits a second that the path carries at least; 0 while unknown
+	AllowedRate      float64   // bits a second that the far end lets the video send; 0: it has set no limit
 	Pacing           PacingStats
 	PLIs             uint64  // key frame requests from the far end
 	FractionLost     float64 // 0..1, as the far end reports it

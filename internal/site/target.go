@@ -243,7 +243,7 @@ func (s *session) Stats() publisher.TargetStats {
 		RTT: st.RTT, Path: st.Pair, PathType: st.Path.Type, PathProtocol: st.Path.Protocol,
 		Restarts: st.Restarts, AvailableRate: float64(st.AvailableRate), PathLost: st.DeliveredLoss,
 		Pacing: publisher.PacingStats{
-			Rate: float64(st.Pacing.Rate), Delay: st.Pacing.Delay, Delayed: st.Pacing.Delayed,
+			Rate: float64(st.Pacing.Rate), Auto: st.Pacing.Auto, Delay: st.Pacing.Delay, Delayed: st.Pacing.Delayed,
 			Hastened: st.Pacing.Hastened, Discarded: st.Pacing.Discarded,
 		},
 	}
@@ -253,6 +253,7 @@ func (s *session) Stats() publisher.TargetStats {
 		out.Retransmitted += t.Retransmitted
 		out.KeyFramesWant += t.PLI + t.FIR
 		if i == 0 {
+			out.AllowedRate = float64(t.AllowedRate)
 			out.FractionLost, out.Reported = t.FractionLost, t.LastReceiverReport
 		}
 	}

@@ -182,7 +182,7 @@ func (p *pacer) stats(now time.Time) PacingStats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return PacingStats{
-		Rate: p.base(now), Delay: p.delays.get(now), Queued: p.bytes,
+		Rate: p.base(now), Auto: p.cfg.Auto, Delay: p.delays.get(now), Queued: p.bytes,
 		Delayed: p.count.delayed, Hastened: p.count.hastened, Discarded: p.count.refused,
 	}
 }

@@ -71,6 +71,7 @@ type TrackStats struct {
 // PacingStats tell of the queue that Config.Pacing puts before the network.
 type PacingStats struct {
 	Rate      int           // bits a second: the configured one, or the present one of Auto
+	Auto      bool
 	Delay     time.Duration // the longest wait of a packet that left in the last 5 to 10 s
 	Queued    int           // bytes that wait now
 	Delayed   uint64        // packets that have waited
