@@ -48,11 +48,11 @@ var whipRows = []row{
 }
 
 var transportRows = []row{
-	{"T1", "Sender reports for each track with the right pairing of times", "TestSenderReportPairsTimes TestSentLine TestNTPTime TestMediaEndToEnd", ""},
+	{"T1", "Sender reports for each track with the right pairing of times", "TestSenderReportPairsTimes TestSentLine TestSteadyClock TestSteadyClockFollowsDrift TestNTPTime TestMediaEndToEnd", ""},
 	{"T2", "One CNAME of 96 random bits or more, in each report", "TestMediaEndToEnd TestOffer", ""},
 	{"T3", "RTP and RTCP on one port; reduced size only if negotiated", "TestOffer", "Reduced size is not offered."},
 	{"T4", "PLI and FIR", "TestKeyFrameRequests", "They are counted and passed on; the publisher coalesces them."},
-	{"T5", "TMMBR and b=AS", "", "Not held: the stream is passed through as it comes, at the camera's rate."},
+	{"T5", "TMMBR and b=AS", "TestAllowed TestTMMBR TestServerLimits FuzzParseTMMBR", "Told, with what to set in the camera, not obeyed: the stream is the camera's. So TMMBR is not offered, but answered by TMMBN if it comes; REMB is offered, as advice."},
 	{"T6", "NACK, and RTX where negotiated", "TestLostPacketsAreSentAgain TestNackForWhatIsNotThere TestExtras TestNoExtras TestHistoryHoldsASecond", ""},
 	{"T7", "Transport-wide feedback: one counter, on every packet, RTX included", "TestExtras TestExtendedWriteDoesNotAllocate TestFeedbackWindow TestAvailable", ""},
 	{"T8", "Forward error correction", "", "Not offered: a NACK costs less where the round trip is short, and no server asked for it."},
