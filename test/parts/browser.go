@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -151,17 +152,51 @@ func (b *Browser) WatchWith(server, token string) {
 	b.Open(fmt.Sprintf("%s/#%s", host.URL, url.Values{"url": {server}, "token": {token}}.Encode()))
 }
 
+// JoinTimes are how long a page took, from the beginning of its joining.
+type JoinTimes struct {
+	Connected time.Duration // until it was in the room
+	Frame     time.Duration // until its first picture was decoded and shown
+}
+
+// Joined asks the page how long joining took; an error until a picture is there.
+func (b *Browser) Joined() (JoinTimes, error) {
+	r, err := b.report()
+	if err != nil {
+		return JoinTimes{}, err
+	}
+	if r.Times.Frame == 0 {
+		return JoinTimes{}, errors.New("no picture yet")
+	}
+	ms := func(f float64) time.Duration { return time.Duration(f * float64(time.Millisecond)) }
+	return JoinTimes{ms(r.Times.Connected), ms(r.Times.Frame)}, nil
+}
+
+// pageReport is what the viewer's page tells.
+type pageReport struct {
+	Error        string    `json:"error"`
+	Participants []Watched `json:"participants"`
+	Times        struct {
+		Connected float64 `json:"connected"` // milliseconds
+		Frame     float64 `json:"frame"`
+	} `json:"times"`
+}
+
+func (b *Browser) report() (pageReport, error) {
+	var r pageReport
+	if err := b.Eval("report()", &r); err != nil {
+		return r, fmt.Errorf("ask the page: %w", err)
+	}
+	if r.Error != "" {
+		return r, fmt.Errorf("the page says: %s", r.Error)
+	}
+	return r, nil
+}
+
 // Watched asks the page what it plays, by participant identity.
 func (b *Browser) Watched() (map[string]Watched, error) {
-	var report struct {
-		Error        string    `json:"error"`
-		Participants []Watched `json:"participants"`
-	}
-	if err := b.Eval("report()", &report); err != nil {
-		return nil, fmt.Errorf("ask the page: %w", err)
-	}
-	if report.Error != "" {
-		return nil, fmt.Errorf("the page says: %s", report.Error)
+	report, err := b.report()
+	if err != nil {
+		return nil, err
 	}
 	byIdentity := make(map[string]Watched)
 	for _, p := range report.Participants {

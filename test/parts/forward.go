@@ -13,6 +13,7 @@ type Forward struct {
 	Fingerprint string // of its certificate; "" for none
 	Transport   string // as MediaMTX calls it
 	WHIP        string // the endpoint, http
+	Token       string // for it; "" for none
 }
 
 // StartForward starts a MediaMTX that does nothing else.
@@ -33,7 +34,8 @@ paths:
     rtspTransport: %s
     forward:
     - dest: %q
-`, f.Camera, f.Fingerprint, f.Transport, strings.Replace(f.WHIP, "http", "whip", 1)))
+      whipBearerToken: %q
+`, f.Camera, f.Fingerprint, f.Transport, strings.Replace(f.WHIP, "http", "whip", 1), f.Token))
 	return Run(t, Command{
 		Name: "mediamtx",
 		Path: cached(t, "bin", "mediamtx-"+version(t, "MEDIAMTX_VERSION")),

@@ -92,6 +92,9 @@ type CameraStatus struct {
 	Nacked    uint64 `json:"nacked"`
 	Path      string `json:"path"`
 	Sessions  uint64 `json:"target_sessions"`
+
+	KeyFrameWay   string  `json:"key_frame_way"`
+	KeyFrameDelay float64 `json:"key_frame_delay"` // seconds
 }
 
 // Cameras asks for the status of every camera, by name.
@@ -142,4 +145,4 @@ func (g *Gateway) WaitState(limit time.Duration, name string, states ...string) 
 }
 
 // Ready returns nil if /readyz says so.
-func (g *Gateway) Ready(query string) error { return getOK(g.http, g.url("/readyz?" + query)) }
+func (g *Gateway) Ready(query string) error { return getOK(g.http, g.url("/readyz?"+query)) }

@@ -123,6 +123,18 @@ func (l *LiveKit) ViewerToken(t testing.TB, room, identity string) string {
 	return token
 }
 
+// PublisherToken lets its bearer publish to a room and see nothing.
+func (l *LiveKit) PublisherToken(t testing.TB, room, identity string) string {
+	t.Helper()
+	yes, no := true, false
+	token, err := auth.NewAccessToken(l.Key, l.Secret).SetIdentity(identity).SetValidFor(time.Hour).
+		SetVideoGrant(&auth.VideoGrant{RoomJoin: true, Room: room, CanSubscribe: &no, CanPublish: &yes}).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
 // Participants lists who is in a room.
 func (l *LiveKit) Participants(ctx context.Context, room string) ([]*livekit.ParticipantInfo, error) {
 	res, err := lksdk.NewRoomServiceClient(l.HTTP(), l.Key, l.Secret).
