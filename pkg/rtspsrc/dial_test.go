@@ -21,7 +21,7 @@ func TestDialErrors(t *testing.T) {
 		err        error
 		text, hint string
 	}{
-		"refused":             {op(syscall.ECONNREFUSED), "refused", "Nothing listens on port 554 of cam.example"},
+		"refused":             {op(syscall.ECONNREFUSED), "refused", "nothing listens on port 554 of cam.example"},
 		"no route to host":    {op(syscall.EHOSTUNREACH), "", "no way to cam.example"},
 		"network unreachable": {op(syscall.ENETUNREACH), "", "no way to cam.example"},
 		"timeout":             {op(syscall.ETIMEDOUT), "", "cam.example does not answer"},

@@ -68,7 +68,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Hint is one sentence for the person who can do something about it, or "".
+// Hint tells the person who can do something about it what that is, in lower case and
+// without a full stop, or is "".
 func (e *Error) Hint() string { return e.hint }
 
 // Slow reports that trying again is useless, or even harmful, until a person has

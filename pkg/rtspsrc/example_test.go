@@ -72,6 +72,6 @@ func ExampleError() {
 	}
 	// Output:
 	// url: bad camera URL: it begins with http://
-	// Use the camera's RTSP URL (rtsp://...), not the address of its web page.
+	// use the camera's RTSP URL (rtsp://...), not the address of its web page
 	// try again soon: false
 }

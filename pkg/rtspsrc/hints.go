@@ -43,7 +43,7 @@ func (l *link) fail(op string, err error) *Error {
 	}
 	if errors.As(err, new(liberrors.ErrClientTransportHeaderInvalidDelivery)) && l.multicast() {
 		e.Err, e.slow = l.joinFailure(err), true
-		e.hint = "No multicast from this camera: switch multicast on in the camera, or set the transport to auto."
+		e.hint = "no multicast from this camera: switch multicast on in the camera, or set the transport to auto"
 		return e
 	}
 	if end, ok := l.summoned(err); ok {
@@ -74,12 +74,12 @@ func (l *link) notRTSP(e *Error, err error) bool {
 	switch {
 	case bytes.HasPrefix(head, []byte("HTTP/")):
 		e.Err = fmt.Errorf("%w but HTTP", ErrNotRTSP)
-		e.hint = "This is the camera's web port: use its RTSP port, which is 554 on most cameras."
+		e.hint = "this is the camera's web port: use its RTSP port, which is 554 on most cameras"
 	case head[0] == 0x15 || head[0] == 0x16: // a TLS record
 		e.Err = fmt.Errorf("%w but TLS", ErrNotRTSP)
-		e.hint = "This port speaks TLS: write rtsps:// instead of rtsp://."
+		e.hint = "this port speaks TLS: write rtsps:// instead of rtsp://"
 	default:
-		e.hint = fmt.Sprintf("Port %s of %s is not an RTSP port: look up the camera's, most use 554.", l.port(), l.host())
+		e.hint = fmt.Sprintf("port %s of %s is not an RTSP port: look up the camera's, most use 554", l.port(), l.host())
 	}
 	e.slow = true
 	return true
@@ -92,36 +92,36 @@ func (l *link) explainStatus(e *Error, d said) {
 		switch {
 		case d.accepted: // they were right a moment ago: the nonce has expired
 		case l.url.User == nil:
-			e.hint, e.slow = "The camera wants a user name and a password: configure them.", true
+			e.hint, e.slow = "the camera wants a user name and a password: configure them", true
 		case l.foreign && !d.authSent:
-			e.hint, e.slow = "The camera redirects to a host that wants the password in the clear: configure that host's URL itself.", true
+			e.hint, e.slow = "the camera redirects to a host that wants the password in the clear: configure that host's URL itself", true
 		default:
-			e.hint, e.slow = "The camera refuses this user name or password: correct them soon, cameras lock accounts after a few wrong tries.", true
+			e.hint, e.slow = "the camera refuses this user name or password: correct them soon, cameras lock accounts after a few wrong tries", true
 			e.retryAfter = max(e.retryAfter, l.src.refused(l))
 		}
 	case 403:
-		e.hint, e.slow = "This user may not watch this stream: give it the right to in the camera's user settings.", true
+		e.hint, e.slow = "this user may not watch this stream: give it the right to in the camera's user settings", true
 	case 404, 410:
-		e.hint, e.slow = "The camera has no stream at this path: look up its RTSP URL in the manual or through ONVIF.", true
+		e.hint, e.slow = "the camera has no stream at this path: look up its RTSP URL in the manual or through ONVIF", true
 	case 453, 503:
-		e.hint = "The camera has no session left: close other viewers of it, or pull the stream from the recorder."
+		e.hint = "the camera has no session left: close other viewers of it, or pull the stream from the recorder"
 		if e.retryAfter == 0 {
 			e.retryAfter = busyPause
 		}
 	case 454:
-		e.hint = "The camera has forgotten the session: it may have restarted."
+		e.hint = "the camera has forgotten the session: it may have restarted"
 	case 461:
-		e.hint, e.slow = fmt.Sprintf("The camera does not send over %s: set the transport to auto.", strings.ToUpper(protocolName(l.proto))), true
+		e.hint, e.slow = fmt.Sprintf("the camera does not send over %s: set the transport to auto", strings.ToUpper(protocolName(l.proto))), true
 		if l.src.cfg.Transport == Auto {
-			e.hint = "The camera accepts neither TCP nor UDP: look for an RTSP transport setting in the camera."
+			e.hint = "the camera accepts neither TCP nor UDP: look for an RTSP transport setting in the camera"
 		}
 	case 301, 302, 303, 305:
-		e.hint = "Give the URL that the camera redirects to."
+		e.hint = "give the URL that the camera redirects to"
 	case 400, 405, 406, 415, 505, 551:
-		e.hint = "The camera does not understand the request: check the URL and update its firmware."
+		e.hint = "the camera does not understand the request: check the URL and update its firmware"
 	default:
 		if e.Status >= 500 {
-			e.hint = "The camera reports an error of its own: restart it if this goes on."
+			e.hint = "the camera reports an error of its own: restart it if this goes on"
 		}
 	}
 }
@@ -142,59 +142,59 @@ func (l *link) explainCause(e *Error) {
 		e.hint = codecHint(codec.codec, codec.want)
 	case errors.Is(err, ErrNoVideo):
 		e.slow = true
-		e.hint = "Nothing at this URL can be shown: check the path, and the video_track setting if there is one."
+		e.hint = "nothing at this URL can be shown: check the path, and the video_track setting if there is one"
 	case errors.Is(err, ErrStalled):
-		e.hint = "The camera keeps the connection but sends no video: restart it, and check whether it has too many viewers."
+		e.hint = "the camera keeps the connection but sends no video: restart it, and check whether it has too many viewers"
 	case errors.Is(err, errSilent):
-		e.hint = "A firewall may block the camera's UDP packets: open the way or set the transport to tcp."
+		e.hint = "a firewall may block the camera's UDP packets: open the way or set the transport to tcp"
 	case errors.Is(err, ErrCertificate):
 		l.explainCertificate(e)
 	case errors.As(err, &record):
 		e.slow = true
-		e.hint = "This port does not speak TLS: write rtsp:// instead of rtsps://."
+		e.hint = "this port does not speak TLS: write rtsp:// instead of rtsps://"
 	case errors.As(err, &dns):
-		e.hint = fmt.Sprintf("The name %s is not known here: check its spelling or use the camera's IP address.", host)
+		e.hint = fmt.Sprintf("the name %s is not known here: check its spelling or use the camera's IP address", host)
 	case isRefused(err):
-		e.hint = fmt.Sprintf("Nothing listens on port %s of %s: check the port and that RTSP is switched on in the camera.", l.port(), host)
+		e.hint = fmt.Sprintf("nothing listens on port %s of %s: check the port and that RTSP is switched on in the camera", l.port(), host)
 	case isNoRoute(err):
-		e.hint = fmt.Sprintf("This box has no way to %s: check its network settings and the camera's address.", host)
+		e.hint = fmt.Sprintf("this box has no way to %s: check its network settings and the camera's address", host)
 	case e.Op == "dial" && isTimeout(err):
-		e.hint = fmt.Sprintf("%s does not answer: check its address, its power and cable, and the firewalls on the way.", host)
+		e.hint = fmt.Sprintf("%s does not answer: check its address, its power and cable, and the firewalls on the way", host)
 	case isTimeout(err):
-		e.hint = "The camera has stopped answering: it may be restarting, overloaded or cut off."
+		e.hint = "the camera has stopped answering: it may be restarting, overloaded or cut off"
 	case errors.As(err, new(liberrors.ErrClientUnexpectedFrame)):
 		// live555 attaches an abandoned session to a new connection that happens
 		// to get the old one's descriptor.
 		e.Err, e.retryAfter = ErrOldMedia, oldMediaPause
-		e.hint = "The camera still sends the video of an earlier connection: it stops by itself within a minute or so."
+		e.hint = "the camera still sends the video of an earlier connection: it stops by itself within a minute or so"
 	case errors.As(err, &sdpErr):
 		e.slow = true
-		e.hint = "The camera's description of the stream is unreadable: update its firmware."
+		e.hint = "the camera's description of the stream is unreadable: update its firmware"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isReset(err):
 		e.Err = fmt.Errorf("the camera closed the connection: %w", err)
-		e.hint = "The camera closed the connection: it may be restarting, or have more viewers than it can serve."
+		e.hint = "the camera closed the connection: it may be restarting, or have more viewers than it can serve"
 		if w := l.wire.Load(); w == nil || len(w.firstBytes()) == 0 {
-			e.hint = "The camera closes the connection without a word: check the port, whether it wants rtsps://, and whether it has too many viewers."
+			e.hint = "the camera closes the connection without a word: check the port, whether it wants rtsps://, and whether it has too many viewers"
 		}
 		if e.Op == "tls" {
-			e.hint = "The camera ends the TLS handshake: check that this port is for rtsps://, and update the firmware of an old camera."
+			e.hint = "the camera ends the TLS handshake: check that this port is for rtsps://, and update the firmware of an old camera"
 		}
 	case e.Op == "tls":
-		e.hint = "No encrypted connection could be agreed on: check that this port is for rtsps://, and update the camera's firmware."
+		e.hint = "no encrypted connection could be agreed on: check that this port is for rtsps://, and update the camera's firmware"
 	}
 }
 
 func codecHint(codec, want string) string {
 	if want == H265 {
-		return "Switch this stream to H.265 in the camera's video settings, or leave out the setting that asks for H.265."
+		return "switch this stream to H.265 in the camera's video settings, or leave out the setting that asks for H.265"
 	}
 	switch codec {
 	case "H265":
-		return "The camera sends H.265: switch this stream to H.264 in the camera's video settings, or use the URL of its substream."
+		return "the camera sends H.265: switch this stream to H.264 in the camera's video settings, or use the URL of its substream"
 	case "JPEG":
-		return "The camera sends Motion JPEG: switch this stream to H.264 in the camera's video settings, or use the URL of another stream."
+		return "the camera sends Motion JPEG: switch this stream to H.264 in the camera's video settings, or use the URL of another stream"
 	}
-	return "Switch this stream to H.264 in the camera's video settings, or use the URL of another stream."
+	return "switch this stream to H.264 in the camera's video settings, or use the URL of another stream"
 }
 
 func (l *link) explainCertificate(e *Error) {
@@ -203,11 +203,11 @@ func (l *link) explainCertificate(e *Error) {
 	errors.As(e.Err, &ce)
 	switch {
 	case ce.pin:
-		e.hint = "If the camera was replaced or reset, set tls.sha256 to " + ce.seen + "; if not, something stands between it and this box."
+		e.hint = "if the camera was replaced or reset, set tls.sha256 to " + ce.seen + "; if not, something stands between it and this box"
 	case notYetOrNoMore(ce.cause):
-		e.hint = "Check this box's clock; if it is right, trust the camera by setting tls.sha256 to " + ce.seen + "."
+		e.hint = "check this box's clock; if it is right, trust the camera by setting tls.sha256 to " + ce.seen
 	default:
-		e.hint = "If this is your camera, trust its certificate by setting tls.sha256 to " + ce.seen + "."
+		e.hint = "if this is your camera, trust its certificate by setting tls.sha256 to " + ce.seen
 	}
 }
 

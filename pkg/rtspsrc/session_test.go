@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/rtsp2whip/rtsp2whip/pkg/rtspsrc"
 )
@@ -142,6 +143,9 @@ func asError(t *testing.T, err error) *rtspsrc.Error {
 	if !errors.As(err, &e) {
 		t.Fatalf("not a *rtspsrc.Error: %v", err)
 	}
+	if h := e.Hint(); h != "" && (unicode.IsUpper(rune(h[0])) || strings.HasSuffix(h, ".")) {
+		t.Errorf("hint %q: a hint has neither a capital nor a full stop", h)
+	}
 	return e
 }
 
@@ -182,7 +186,7 @@ func TestCameraGoesAway(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 	_, err := src.Open(testContext(t))
-	if e := asError(t, err); e.Op != "dial" || e.Slow() || !strings.Contains(e.Hint(), "Nothing listens") {
+	if e := asError(t, err); e.Op != "dial" || e.Slow() || !strings.Contains(e.Hint(), "nothing listens") {
 		t.Errorf("%v (hint %q)", e, e.Hint())
 	}
 }

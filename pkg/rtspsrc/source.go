@@ -60,22 +60,22 @@ func New(cfg Config) (*Source, error) {
 	}
 	pin, err := parseFingerprint(cfg.TLS.SHA256)
 	if err != nil {
-		return nil, bad(fmt.Errorf("tls.sha256: %w", err), "Leave tls.sha256 out once: the error then shows the fingerprint of the camera's certificate.")
+		return nil, bad(fmt.Errorf("tls.sha256: %w", err), "leave tls.sha256 out once: the error then shows the fingerprint of the camera's certificate")
 	}
 	if (pin != nil || cfg.TLS.Insecure) && u.Scheme != "rtsps" {
-		return nil, bad(fmt.Errorf("tls settings with a URL that is not rtsps"), "Write rtsps:// in the camera's URL, or drop its tls settings.")
+		return nil, bad(fmt.Errorf("tls settings with a URL that is not rtsps"), "write rtsps:// in the camera's URL, or drop its tls settings")
 	}
 	if pin != nil && cfg.TLS.Insecure {
-		return nil, bad(fmt.Errorf("tls.sha256 and tls.insecure exclude each other"), "Drop tls.insecure: the fingerprint alone is enough.")
+		return nil, bad(fmt.Errorf("tls.sha256 and tls.insecure exclude each other"), "drop tls.insecure: the fingerprint alone is enough")
 	}
 	if cfg.VideoCodec != H264 && cfg.VideoCodec != H265 {
-		return nil, bad(fmt.Errorf("unknown video codec %q", cfg.VideoCodec), "Use H264 or H265.")
+		return nil, bad(fmt.Errorf("unknown video codec %q", cfg.VideoCodec), "use H264 or H265")
 	}
 	if cfg.Transport < Auto || cfg.Transport > Multicast {
-		return nil, bad(fmt.Errorf("unknown transport %d", int(cfg.Transport)), "Use auto, tcp, udp or multicast.")
+		return nil, bad(fmt.Errorf("unknown transport %d", int(cfg.Transport)), "use auto, tcp, udp or multicast")
 	}
 	if tunnel != gortsplib.TunnelNone && cfg.Transport > TCP {
-		return nil, bad(fmt.Errorf("transport %s with a URL that begins with %s", cfg.Transport, scheme), "Everything goes through a tunnel: set the transport to auto.")
+		return nil, bad(fmt.Errorf("transport %s with a URL that begins with %s", cfg.Transport, scheme), "everything goes through a tunnel: set the transport to auto")
 	}
 	if user != "" || pass != "" {
 		u.User = url.UserPassword(user, pass)
@@ -169,7 +169,7 @@ func (s *Source) describe(ctx context.Context, proto gortsplib.Protocol) (*link,
 		}
 		if err != nil {
 			failure.Err = err
-			failure.hint = "Give the URL that the camera redirects to."
+			failure.hint = "give the URL that the camera redirects to"
 			return nil, failure
 		}
 		s.log.Info("camera redirects", "from", redact(u.CloneWithoutCredentials().String()), "to", redact(next.CloneWithoutCredentials().String()))

@@ -87,9 +87,9 @@ func (l *link) explainTunnel(e *Error) bool {
 		return false
 	}
 	e.slow = true
-	e.hint = "The camera's web server opens no tunnel here: check the port and the path, or use rtsp:// with the camera's RTSP port."
+	e.hint = "the camera's web server opens no tunnel here: check the port and the path, or use rtsp:// with the camera's RTSP port"
 	if no == http.StatusUnauthorized {
-		e.hint = "The camera's web server wants a password before it opens a tunnel, which is not supported: use rtsp:// or rtsps:// with the camera's RTSP port."
+		e.hint = "the camera's web server wants a password before it opens a tunnel, which is not supported: use rtsp:// or rtsps:// with the camera's RTSP port"
 	}
 	return true
 }

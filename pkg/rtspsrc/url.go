@@ -22,7 +22,7 @@ func parseURL(s string) (u *base.URL, user, pass string, err error) {
 	s = strings.TrimSpace(s)
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
-		return nil, "", "", urlError("Write the camera's URL with rtsp:// in front.", "it has no scheme")
+		return nil, "", "", urlError("write the camera's URL with rtsp:// in front", "it has no scheme")
 	}
 	scheme = strings.ToLower(scheme)
 	if err := checkScheme(scheme); err != nil {
@@ -39,14 +39,14 @@ func parseURL(s string) (u *base.URL, user, pass string, err error) {
 		host = authority[i+1:]
 	} else if passwordCutShort(authority, tail) {
 		return nil, "", "", urlError(
-			"Give user name and password beside the URL, where any character is fine.",
+			"give user name and password beside the URL, where any character is fine",
 			"the password in it holds a character that ends the host name (/, ? or #)")
 	}
 	if err := checkHost(host); err != nil {
 		return nil, "", "", err
 	}
 	if strings.IndexByte(tail, '#') >= 0 {
-		return nil, "", "", urlError("Write %23 if the # belongs to the camera's path.", "it has a # in it")
+		return nil, "", "", urlError("write %23 if the # belongs to the camera's path", "it has a # in it")
 	}
 	if scheme == "rtsps" { // UniFi: asks for SRTP inside TLS, which protects nothing more
 		tail = strings.TrimSuffix(tail, "?enableSrtp")
@@ -56,7 +56,7 @@ func parseURL(s string) (u *base.URL, user, pass string, err error) {
 	}
 	parsed, perr := base.ParseURL(scheme + "://" + host + escapeStray(tail))
 	if perr != nil {
-		return nil, "", "", urlError("Copy the URL from the camera's manual or from its web page.", "its path cannot be parsed")
+		return nil, "", "", urlError("copy the URL from the camera's manual or from its web page", "its path cannot be parsed")
 	}
 	return parsed, user, pass, nil
 }
@@ -66,11 +66,11 @@ func checkScheme(scheme string) error {
 	case "rtsp", "rtsps":
 		return nil
 	case "http", "https":
-		return urlError("Use the camera's RTSP URL (rtsp://...), not the address of its web page.", "it begins with %s://", scheme)
+		return urlError("use the camera's RTSP URL (rtsp://...), not the address of its web page", "it begins with %s://", scheme)
 	case "rtspt", "rtspu", "rtsph":
-		return urlError("Write rtsp:// and choose the transport beside the URL; rtsp+http:// goes through the camera's web port.", "it begins with %s://", scheme)
+		return urlError("write rtsp:// and choose the transport beside the URL; rtsp+http:// goes through the camera's web port", "it begins with %s://", scheme)
 	}
-	return urlError("Write the camera's URL with rtsp:// in front.", "its scheme is neither rtsp nor rtsps")
+	return urlError("write the camera's URL with rtsp:// in front", "its scheme is neither rtsp nor rtsps")
 }
 
 // splitUserInfo decodes "user:password". A part whose percent signs do not decode
@@ -103,28 +103,28 @@ func passwordCutShort(authority, tail string) bool {
 // checkHost checks "host", "host:port" and "[v6]:port".
 func checkHost(hostport string) error {
 	if strings.Count(hostport, ":") > 1 && !strings.HasPrefix(hostport, "[") {
-		return urlError("Put an IPv6 address in brackets, as in rtsp://[fe80::1]:554/.", "its host has several colons")
+		return urlError("put an IPv6 address in brackets, as in rtsp://[fe80::1]:554/", "its host has several colons")
 	}
 	host, port := hostport, ""
 	if i := strings.LastIndexByte(hostport, ':'); i >= 0 && !strings.HasSuffix(hostport, "]") {
 		host, port = hostport[:i], hostport[i+1:]
 		n, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || n == 0 {
-			return urlError("A port is a number from 1 to 65535; 554 is the usual one.", "its port is not a port number")
+			return urlError("a port is a number from 1 to 65535; 554 is the usual one", "its port is not a port number")
 		}
 	}
 	if strings.HasPrefix(host, "[") {
 		addr, err := netip.ParseAddr(strings.ReplaceAll(strings.Trim(host, "[]"), "%25", "%"))
 		if err != nil || !addr.Is6() {
-			return urlError("Put a valid IPv6 address between the brackets.", "its host is not an IPv6 address")
+			return urlError("put a valid IPv6 address between the brackets", "its host is not an IPv6 address")
 		}
 		return nil
 	}
 	if host == "" {
-		return urlError("Write the camera's address after rtsp://.", "it has no host")
+		return urlError("write the camera's address after rtsp://", "it has no host")
 	}
 	if strings.ContainsAny(host, " \t<>\"'{}|\\^`%[]") || strings.ContainsFunc(host, func(r rune) bool { return r < ' ' || r >= 0x7f }) {
-		return urlError("Write the camera's IP address or host name after rtsp://.", "its host holds a character that no host name has")
+		return urlError("write the camera's IP address or host name after rtsp://", "its host holds a character that no host name has")
 	}
 	return nil
 }
