@@ -51,8 +51,12 @@ func Binary(t testing.TB) string {
 type Gateway struct {
 	*Process
 	adminPort int
+	config    string
 	http      *http.Client
 }
+
+// Config is the path of its site's file.
+func (g *Gateway) Config() string { return g.config }
 
 // StartGateway runs a site's file. The file must leave out the admin section.
 func StartGateway(t testing.TB, name, site string) *Gateway {
@@ -64,6 +68,7 @@ func startGateway(t testing.TB, c Command, site string, client *http.Client) *Ga
 	t.Helper()
 	g := &Gateway{adminPort: FreePort(t), http: client}
 	config := writeConfig(t, "site.yaml", fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort))
+	g.config = config
 	c.Path, c.Args, c.Grace = Binary(t), []string{"run", "-c", config}, 5*time.Second
 	g.Process = Run(t, c)
 	g.ready(20*time.Second, func() error { return getOK(g.http, g.url("/healthz")) })

@@ -189,3 +189,46 @@ func (l *LiveKit) CountSessions(t testing.TB, room, identity string) func() []st
 		return slices.Clone(sids)
 	}
 }
+
+// FlushRedis makes the server forget its rooms and ingresses.
+func (l *LiveKit) FlushRedis(t testing.TB) { l.redis.Flush(t) }
+
+// MakeIngress makes a WHIP ingress as some other program would, and returns its id.
+func (l *LiveKit) MakeIngress(t testing.TB, name, room, identity string) string {
+	t.Helper()
+	no := false
+	info, err := lksdk.NewIngressClient(l.HTTP(), l.Key, l.Secret).CreateIngress(context.Background(), &livekit.CreateIngressRequest{
+		InputType: livekit.IngressInput_WHIP_INPUT, Name: name, RoomName: room,
+		ParticipantIdentity: identity, ParticipantName: identity, EnableTranscoding: &no,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.IngressId
+}
+
+// Participant returns one participant of a room, or an error while it is not there.
+func (l *LiveKit) Participant(room, identity string) (*livekit.ParticipantInfo, error) {
+	all, err := l.Participants(context.Background(), room)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range all {
+		if p.Identity == identity {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is not in room %s", identity, room)
+}
+
+// RoomToken lets its bearer publish to a room, as an operator's own server would
+// make it.
+func (l *LiveKit) RoomToken(t testing.TB, room, identity string, life time.Duration, attributes map[string]string) string {
+	t.Helper()
+	token, err := auth.NewAccessToken(l.Key, l.Secret).SetIdentity(identity).SetName("The " + identity).
+		SetAttributes(attributes).SetValidFor(life).SetVideoGrant(&auth.VideoGrant{RoomJoin: true, Room: room}).ToJWT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}

@@ -1,7 +1,10 @@
 package parts
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"testing"
 	"time"
 )
@@ -29,3 +32,19 @@ func StartRedis(t testing.TB) *Redis {
 }
 
 func (r *Redis) address() string { return fmt.Sprintf("127.0.0.1:%d", r.port) }
+
+// Flush empties it.
+func (r *Redis) Flush(t testing.TB) {
+	t.Helper()
+	conn, err := net.Dial("tcp", r.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "FLUSHALL\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := bufio.NewReader(conn).ReadString('\n'); err != nil || answer != "+OK\r\n" {
+		t.Fatalf("FLUSHALL: %q, %v", answer, err)
+	}
+}
