@@ -25,6 +25,7 @@ type demoReport struct {
 	frames  map[string]uint64
 	bytes   map[string]uint64
 	told    map[string]string // the last problem told, by camera
+	notes   map[string]string // what was told of its streams
 	streams []viewer.Stream
 	states  []publisher.Status
 }
@@ -33,6 +34,7 @@ type demoReport struct {
 // what only left the publisher has not arrived.
 func (r *demoReport) watch(ctx context.Context, page *viewer.Server, s *site.Site) {
 	r.frames, r.bytes, r.told = map[string]uint64{}, map[string]uint64{}, map[string]string{}
+	r.notes = map[string]string{}
 	r.at = r.began
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -79,6 +81,11 @@ func (r *demoReport) line(now time.Time) {
 			}
 		}
 		r.told[st.Name] = problem
+		if note := r.states[i].StreamNote; note != r.notes[st.Name] {
+			if r.notes[st.Name] = note; note != "" {
+				fmt.Fprintf(r.w, "        %s: %s\n", st.Name, note)
+			}
+		}
 	}
 }
 

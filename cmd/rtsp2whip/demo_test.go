@@ -53,8 +53,8 @@ func TestDemoLine(t *testing.T) {
 	began := time.Now()
 	r := &demoReport{
 		w: &out, began: began, at: began,
-		frames: map[string]uint64{}, bytes: map[string]uint64{}, told: map[string]string{},
-		states: []publisher.Status{{State: publisher.Live}, {State: publisher.Reconnecting, Reason: "refused", Hint: "look"}},
+		frames: map[string]uint64{}, bytes: map[string]uint64{}, told: map[string]string{}, notes: map[string]string{},
+		states: []publisher.Status{{State: publisher.Live, StreamNote: "the smaller stream plays"}, {State: publisher.Reconnecting, Reason: "refused", Hint: "look"}},
 		streams: []viewer.Stream{
 			{Name: "gate", Live: true, Frames: 25, KeyFrames: 1, Bytes: 125000, Viewers: 1},
 			{Name: "yard"},
@@ -64,6 +64,7 @@ func TestDemoLine(t *testing.T) {
 	r.streams[0].Frames, r.streams[0].Bytes = 75, 375000
 	r.line(began.Add(3 * time.Second))
 	const want = "   1 s  1 of 2 cameras live    25 fps    1.0 Mb/s  1 player watching\n" +
+		"        gate: the smaller stream plays\n" +
 		"        yard: refused\n        hint: look\n" +
 		"   3 s  1 of 2 cameras live    25 fps    1.0 Mb/s  1 player watching\n"
 	if out.String() != want {

@@ -14,6 +14,7 @@ import (
 	"github.com/pion/rtp"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
 	"github.com/rtsp2whip/rtsp2whip/internal/personalities"
 	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
@@ -31,6 +32,7 @@ type outcome struct {
 	offer   string // the first one
 	web     camsim.WebStats
 	back    time.Duration // from the camera's return to the first picture after it
+	dialog  rawserver.Counts
 	slow    time.Duration // by how much later than its sound the picture comes, as the receiver is told
 	log     string
 }
@@ -104,7 +106,9 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 		o.deletes += session.Deletes()
 	}
 	o.log = s.log.String()
-	return o, s.left()
+	err = s.left()
+	o.dialog = s.cam.Stats().Dialog
+	return o, err
 }
 
 func (s *stage) onRTP(kind string, p *rtp.Packet) {
@@ -252,6 +256,9 @@ func judge(p camsim.Personality, want expectation, o outcome) (errs []error) {
 	}
 	add(p.Config.Password != "" && strings.Contains(o.log, p.Config.Password), "the log holds the password")
 	add(o.deletes != o.posts, "%d sessions, %d DELETE", o.posts, o.deletes)
+	if o.dialog.Describes > 0 && o.status.CameraFailures == 0 {
+		add(o.dialog.Teardowns < o.status.CameraSessions, "%d RTSP sessions, %d TEARDOWN", o.status.CameraSessions, o.dialog.Teardowns)
+	}
 	add(o.Missing > 0 && !want.burst, "%d packets never arrived", o.Missing)
 	// A machine that stands still for a while makes its cameras stand still.
 	add(o.Ahead > 10*time.Second || o.Behind > 15*time.Second, "timestamps are up to %v ahead of the time of arrival, or %v behind", o.Ahead, o.Behind)
