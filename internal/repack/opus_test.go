@@ -356,9 +356,7 @@ func FuzzOpus(f *testing.F) {
 			if sounds == nil {
 				sounds = []opusSound{{data: string(b)}}
 			}
-			for _, s := range sounds {
-				want = append(want, s)
-			}
+			want = append(want, sounds...)
 			p.push(b)
 		}
 		var got []opusSound
