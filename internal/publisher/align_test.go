@@ -64,17 +64,18 @@ func TestAlignment(t *testing.T) {
 }
 
 func TestQuickest(t *testing.T) {
+	var first uint32 = 4294967000
+	wrapped := first + 3*3600
 	var q quickest
 	if _, _, ok := q.take(); ok {
 		t.Error("a packet out of nothing")
 	}
 	at := time.Now()
 	for i, late := range []int{30, 10, 50, 5, 20} {
-		q.note(uint32(4294967000+i*3600), at.Add(time.Duration(i*40+late)*ms), 90000)
+		q.note(first+uint32(i*3600), at.Add(time.Duration(i*40+late)*ms), 90000)
 	}
-	four := 3 * 3600
 	ts, when, ok := q.take()
-	if !ok || ts != uint32(4294967000+four) || when.Sub(at) != 125*ms {
+	if !ok || ts != wrapped || when.Sub(at) != 125*ms {
 		t.Errorf("%d at %s", ts, when.Sub(at))
 	}
 	if _, _, ok := q.take(); ok {

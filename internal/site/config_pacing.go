@@ -11,7 +11,7 @@ import (
 
 // Pacing says how bursts of video are spread: PacingOff, PacingAuto, or a rate in
 // bits a second.
-type Pacing int
+type Pacing int64
 
 // Off sends packets as they come; Auto spreads them by the stream's own mean.
 const (
@@ -100,5 +100,5 @@ func (p Pacing) whip() whip.Pacing {
 	case PacingAuto:
 		return whip.Pacing{Auto: true}
 	}
-	return whip.Pacing{Rate: int(p)}
+	return whip.Pacing{Rate: int(min(p, math.MaxInt))} // 2 Gb/s is enough for systems of 32 bits
 }
