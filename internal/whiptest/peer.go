@@ -141,7 +141,9 @@ func newAPI(cfg Config, mux ice.UDPMux, tcp ice.TCPMux) (*webrtc.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry.Add(reports)
+	if !cfg.NoReports {
+		registry.Add(reports)
+	}
 	if cfg.Extras {
 		if err := addExtras(media, registry); err != nil {
 			return nil, err

@@ -69,6 +69,8 @@ type Config struct {
 	// Link is what the way to the server carries over UDP, in bits a second, with a
 	// queue of a quarter of a second; the rest is lost. 0: anything.
 	Link int
+	// NoReports leaves out receiver reports, so that a test can send its own.
+	NoReports bool
 	// ReceiveBuffer is that of the socket for media, in bytes; 4 MiB by default, as
 	// servers have it, so that a key frame may come at once.
 	ReceiveBuffer int

@@ -57,7 +57,7 @@ var transportRows = []row{
 	{"T7", "Transport-wide feedback: one counter, on every packet, RTX included", "TestExtras TestExtendedWriteDoesNotAllocate TestFeedbackWindow TestAvailable", ""},
 	{"T8", "Forward error correction", "", "Not offered: a NACK costs less where the round trip is short, and no server asked for it."},
 	{"T9", "Adapting to the capacity", "TestAvailable", "The rate is the camera's; what the path carries is told in Stats."},
-	{"T10", "Circuit breaker (RFC 8083)", "TestSilentServerEndsTheSession", "Silence ends the session within seconds; sending on under heavy loss is not yet stopped."},
+	{"T10", "Circuit breaker (RFC 8083)", "TestBreaker TestTCPRate TestCongestionIntervals TestBreakerStartsAnew TestBreakerEndsTheSession TestCongestionPauses TestSilentServerEndsTheSession", "Reports that have never come end nothing: consent checks tell whether anyone is there."},
 	{"T11", "Consent checks at 4 s or more; none answered, no media", "TestConsentPace TestSilentServerEndsTheSession", ""},
 	{"T12", "The end of DTLS revokes consent", "TestServerClosesTheSession", ""},
 	{"T13", "Full ICE, TURN over UDP and TCP, ICE-TCP, IPv6", "TestRecommendedRelay TestRestartOnRelay TestICETCP TestUDPBeforeTCP TestServerReflexiveCandidates", "TURN over TLS and networks of IPv6 alone have no test here."},

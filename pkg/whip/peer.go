@@ -255,6 +255,15 @@ func (p *peer) pair() *ice.CandidatePair {
 	return pair
 }
 
+// roundTrip is that of the newest check of the path, 0 if unknown.
+func (p *peer) roundTrip() time.Duration {
+	stats, ok := p.agent.GetSelectedCandidatePairStats()
+	if !ok {
+		return 0
+	}
+	return time.Duration(stats.CurrentRoundTripTime * float64(time.Second))
+}
+
 // disconnected reports whether nothing has been heard for Timeouts.Disconnect.
 func (p *peer) disconnected() bool {
 	return ice.ConnectionState(p.iceState.Load()) == ice.ConnectionStateDisconnected

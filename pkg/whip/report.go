@@ -81,3 +81,35 @@ func sourceDescription(ssrc uint32, cname string) *rtcp.SourceDescription {
 		Items:  []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: cname}},
 	}}}
 }
+
+// sendReports sends each track's sender report.
+func (s *Session) sendReports() {
+	now := time.Now()
+	for _, t := range s.tracks {
+		s.report(t, now)
+	}
+}
+
+// sendBye says that the tracks end (RFC 3550 section 6.6), last report included.
+func (s *Session) sendBye() {
+	now := time.Now()
+	for _, t := range s.tracks {
+		s.report(t, now, &rtcp.Goodbye{Sources: []uint32{t.ssrc}})
+	}
+}
+
+// steady is a time by this machine's clock as it was when the session began: a clock
+// that is set in between, as on a box that has just booted, must not set the session's.
+func (s *Session) steady(now time.Time) time.Time { return s.epoch.Add(now.Sub(s.epoch)) }
+
+// report sends a track's sender report with the CNAME, as RFC 3550 section 6.1 wants it
+// at the head of each compound packet, and what else there is to say; nothing before
+// the track's first packet.
+func (s *Session) report(t *localTrack, now time.Time, more ...rtcp.Packet) {
+	t.mu.Lock()
+	sr, ok := t.line.report(t.ssrc, s.steady(now))
+	t.mu.Unlock()
+	if ok {
+		_ = s.peer.writeRTCP(append([]rtcp.Packet{sr, sourceDescription(t.ssrc, s.cname)}, more...)...)
+	}
+}

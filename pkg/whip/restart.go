@@ -45,6 +45,9 @@ func (s *Session) recover(why string) error {
 	}
 	took := time.Since(began)
 	s.restarts.Add(1)
+	for _, t := range s.tracks {
+		t.breaker.reset() // what was said of the old path
+	}
 	s.log.Info("whip session has a path again", "took", took.Round(time.Millisecond), "path", s.pair())
 	for _, t := range s.tracks {
 		if t.kind == Video {

@@ -122,6 +122,7 @@ func (s *Session) noteReports(t *localTrack, reports []rtcp.ReceptionReport, now
 			jitter:       time.Duration(r.Jitter) * time.Second / time.Duration(t.chosen.ClockRate),
 			at:           now,
 		})
+		t.breaker.report(r.LastSequenceNumber, float64(r.FractionLost)/256, t.sent(), now)
 		if rtt := roundTrip(s.steady(now), r); rtt > 0 {
 			s.rtt.Store(int64(rtt))
 		}

@@ -11,7 +11,8 @@ import (
 // Stats is a snapshot of a session.
 type Stats struct {
 	Tracks []TrackStats
-	// RTT is the round-trip time of the newest receiver report, 0 if unknown.
+	// RTT is the round-trip time of the newest receiver report, or of ICE's newest check
+	// where no report tells; 0 if unknown.
 	RTT time.Duration
 	// Pair is the path of the media, "192.0.2.1:40000 (host) -> 198.51.100.1:7885
 	// (host)"; empty if there is none.
@@ -70,7 +71,7 @@ type TrackStats struct {
 
 // PacingStats tell of the queue that Config.Pacing puts before the network.
 type PacingStats struct {
-	Rate      int           // bits a second: the configured one, or the present one of Auto
+	Rate      int // bits a second: the configured one, or the present one of Auto
 	Auto      bool
 	Delay     time.Duration // the longest wait of a packet that left in the last 5 to 10 s
 	Queued    int           // bytes that wait now
@@ -82,7 +83,7 @@ type PacingStats struct {
 // Stats may be called at any time from any goroutine.
 func (s *Session) Stats() Stats {
 	st := Stats{
-		RTT:           time.Duration(s.rtt.Load()),
+		RTT:           s.roundTrip(),
 		Pair:          s.pair(),
 		Path:          s.path(),
 		Connected:     s.connected,
@@ -125,6 +126,13 @@ func (s *Session) pair() string {
 		return net.JoinHostPort(c.Address(), strconv.Itoa(c.Port())) + " (" + typ + ")"
 	}
 	return end(pair.Local) + " -> " + end(pair.Remote)
+}
+
+func (s *Session) roundTrip() time.Duration {
+	if rtt := s.rtt.Load(); rtt > 0 {
+		return time.Duration(rtt)
+	}
+	return s.peer.roundTrip()
 }
 
 func (s *Session) path() Path {

@@ -44,6 +44,8 @@ type localTrack struct {
 	remote        atomic.Pointer[remoteReport]
 	requested     atomic.Int64 // by TMMBR, bits a second; 0 for nothing
 
+	breaker breaker
+
 	firSeq  uint8 // of the last FIR; used by the RTCP goroutine alone
 	firSeen bool
 }
@@ -134,6 +136,10 @@ func (t *localTrack) depart(h *rtp.Header, payload []byte, now time.Time) error 
 	t.header.put(plain, f)
 	copy(plain[t.header.size(0):], payload)
 	return t.send(plain)
+}
+
+func (t *localTrack) sent() sentCount {
+	return sentCount{t.packetsSent.Load(), t.bytesSent.Load()}
 }
 
 const rtpHeaderSize = 12
