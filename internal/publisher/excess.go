@@ -3,7 +3,7 @@ package publisher
 import "fmt"
 
 // excess is what a camera sends above what its way takes. Its stream is passed on as
-// it is, so that only a person can mend it.
+// it is, so that only a person can mend it, or the camera's smaller stream.
 type excess struct{ text, hint string }
 
 // The stream may be so far above before anything is said: scenes vary, and the rates

@@ -49,11 +49,12 @@ const subPatience = 3
 type second struct {
 	sent, nacked uint64  // packets
 	lost         float64 // 0..1, by the far end's reports; the largest if there are several
+	excess       string  // what the stream is above, by the far end's rules or ours; "" if nothing
 }
 
 // narrow tells a second in which the way did not carry what was sent.
 func (s second) narrow() bool {
-	return s.sent > 0 && (s.lost >= narrowLoss || float64(s.nacked) >= narrowNack*float64(s.sent))
+	return s.sent > 0 && (s.excess != "" || s.lost >= narrowLoss || float64(s.nacked) >= narrowNack*float64(s.sent))
 }
 
 // streams decides which of a camera's streams plays. It does nothing itself and has no
@@ -111,9 +112,17 @@ func (s *streams) second(now time.Time, r second) bool {
 	}
 	s.lengthen(now)
 	s.trial, s.unfit = false, false
-	s.why = fmt.Sprintf("the way to the server did not carry the main stream (%.0f %% of it was lost)", 100*r.share())
+	s.why = r.why()
 	s.change(Sub, now, s.why)
 	return true
+}
+
+// why tells of a narrow second.
+func (s second) why() string {
+	if s.excess != "" {
+		return s.excess
+	}
+	return fmt.Sprintf("the way to the server did not carry the main stream (%.0f %% of it was lost)", 100*s.share())
 }
 
 // share is the part of the packets that did not arrive, as well as is known.

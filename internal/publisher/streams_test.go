@@ -23,6 +23,7 @@ func TestNarrowSecond(t *testing.T) {
 		{"a radio link's loss", second{sent: 500, lost: 0.03, nacked: 20}, false},
 		{"reports of loss", second{sent: 500, lost: 0.05}, true},
 		{"a storm of retransmissions", second{sent: 500, nacked: 60}, true},
+		{"above what the server allows", second{sent: 500, excess: "the camera sends more than 2 Mb/s"}, true},
 		{"nothing is sent", second{lost: 0.5, nacked: 10}, false},
 	} {
 		if got := tt.s.narrow(); got != tt.want {

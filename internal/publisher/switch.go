@@ -45,7 +45,9 @@ func (p *Publisher) judgePath(now time.Time) {
 	known := p.sample.session == session
 	p.sample.session, p.sample.stats = session, stats
 	if up && known {
-		changed = p.streams.second(now, secondOf(last, stats, now))
+		s := secondOf(last, stats, now)
+		s.excess = p.sample.excess.text
+		changed = p.streams.second(now, s)
 	}
 	p.mu.Unlock()
 	if changed {

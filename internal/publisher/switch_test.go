@@ -180,3 +180,28 @@ type notH264 struct{}
 func (notH264) Error() string { return "the video is not H.264 but H265" }
 func (notH264) Slow() bool    { return true }
 func (notH264) Unfit() bool   { return true }
+
+// What the server allows is a way that is too narrow, without anything being lost.
+func TestMoreThanTheServerAllows(t *testing.T) {
+	main, sub := videoOnly(), videoOnly()
+	slim := &fakeCameraSession{camera: &fakeCamera{inBand: true, gop: 50}}
+	sub.plays = func(n int) ([][]byte, int) { // every fifth picture
+		if n%5 > 0 {
+			return nil, 0
+		}
+		var seq uint16
+		var au [][]byte
+		for _, p := range slim.packets(Track{Kind: Video}, n/5, &seq) {
+			au = append(au, p.Payload)
+		}
+		return au, 0
+	}
+	target := &fakeTarget{allowed: 800}
+	bubble(t, main, target, withSub(t, main, sub), func(t *testing.T, p *Publisher) {
+		after(time.Minute)
+		s := wantState(t, p, Live)
+		if s.Stream != Sub || !strings.Contains(s.StreamNote, "the server allows") || s.Reason != "" || s.StreamChanges != 1 {
+			t.Errorf("%s (%s), %d changes, reason %q", s.Stream, s.StreamNote, s.StreamChanges, s.Reason)
+		}
+	})
+}
