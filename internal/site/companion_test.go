@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
@@ -73,5 +74,34 @@ func TestAttributesRefused(t *testing.T) {
 	site.stop()
 	if n := lk.Calls("UpdateParticipant"); n != 1 {
 		t.Errorf("%d requests that are refused", n)
+	}
+}
+
+// TestForgottenIngressIsMadeAnew: LiveKit has lost its memory, and the session its
+// path. The 404 for the ingress of before is no failure, only a reason to make
+// another.
+func TestForgottenIngressIsMadeAnew(t *testing.T) {
+	var old atomic.Value
+	server := whiptest.NewServer(t, whiptest.Config{Script: func(r whiptest.Request) *whiptest.Reply {
+		if key, _ := old.Load().(string); key != "" && r.Method == http.MethodPost && r.Header.Get("Authorization") == "Bearer "+key {
+			return &whiptest.Reply{Status: http.StatusNotFound, Body: "ingress does not exist"}
+		}
+		return nil
+	}})
+	lk, cfg := withIngress(t, server)
+	site := runConfig(t, cfg)
+	site.wait("gate", "a session", func(s publisher.Status) bool { return s.TargetSessions == 1 })
+	server.WaitSession(t).WaitPackets(t, "video", 10)
+	old.Store(lk.Ingresses("")[0].GetStreamKey())
+	lk.Flush()
+	server.Sessions()[0].Blackhole(true, true)
+	s := site.wait("gate", "a second session", func(s publisher.Status) bool {
+		return s.TargetSessions == 2
+	})
+	if s.TargetFailures != 1 {
+		t.Errorf("%d target failures, want the lost session alone", s.TargetFailures)
+	}
+	if n := len(server.Requests(http.MethodPost)); n != 3 || len(lk.Ingresses("")) != 1 {
+		t.Errorf("%d POST, want 3; ingresses %v", n, lk.Ingresses(""))
 	}
 }

@@ -40,15 +40,15 @@ func TestTargetKeepsItsClient(t *testing.T) {
 	if !target.media.TLS.Insecure {
 		t.Error("the endpoint's tls section is not used")
 	}
-	first, err := target.clientFor(context.Background())
+	first, _, err := target.clientFor(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, _ := target.clientFor(context.Background()); again != first {
+	if again, _, _ := target.clientFor(context.Background()); again != first {
 		t.Error("another client for the same endpoint")
 	}
 	_ = target.refused(&whip.Error{Status: 404})
-	if again, _ := target.clientFor(context.Background()); again == first {
+	if again, _, _ := target.clientFor(context.Background()); again == first {
 		t.Error("the same client after the endpoint was forgotten")
 	}
 }

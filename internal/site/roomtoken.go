@@ -83,7 +83,7 @@ func (t *target) byRoomToken(r RoomToken, cfg *Config, log *slog.Logger) error {
 	}
 	t.name = "LiveKit server " + hostOf(cfg.LiveKit.URL) + ", by room token"
 	t.refusedHint = "livekit-server does not accept the room token: it is another server's, or its key has been withdrawn"
-	t.moving, t.forget = true, tokens.Forget
+	t.moving, t.renewing, t.forget = true, true, tokens.Forget
 	t.find = func(ctx context.Context) (address, error) {
 		first, err := tokens.Token(ctx)
 		if err != nil {
@@ -99,7 +99,7 @@ func (t *target) byRoomToken(r RoomToken, cfg *Config, log *slog.Logger) error {
 				return address{}, err
 			}
 		}
-		return address{endpoint, func(ctx context.Context) (string, error) {
+		return address{endpoint: endpoint, who: first.Room + "\x00" + first.Identity, token: func(ctx context.Context) (string, error) {
 			token, err := tokens.Token(ctx)
 			if err != nil {
 				return "", err

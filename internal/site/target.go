@@ -24,6 +24,7 @@ const tokenLife = 10 * time.Minute
 // address is where a session begins: the WHIP endpoint, and its bearer token.
 type address struct {
 	endpoint string
+	who      string // the participant, where the token says it
 	token    func(context.Context) (string, error)
 }
 
@@ -36,6 +37,9 @@ type target struct {
 	moving bool
 	// connected, if set, runs beside each session, from its start to its end.
 	connected func(context.Context)
+	// renewing is true where find makes or fetches what the endpoint no longer knows,
+	// so that a refusal of what is only remembered is no news yet.
+	renewing bool
 	// forget, if set, is told that the endpoint has refused what find returned.
 	forget func()
 	// refusedHint is what a person can do about a 401; "" leaves that to the
@@ -91,7 +95,7 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 	case ViaWHIP:
 		t.name = "WHIP " + hostOf(c.WHIP.URL)
 		t.audio = anyWebRTC
-		at := address{c.WHIP.URL, whip.StaticToken(c.WHIP.Token.Reveal())}
+		at := address{endpoint: c.WHIP.URL, token: whip.StaticToken(c.WHIP.Token.Reveal())}
 		t.find = func(context.Context) (address, error) { return at, nil }
 	case ViaServer:
 		t.name = "LiveKit server, room " + c.Room
@@ -103,7 +107,7 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 				return nil, err
 			}
 		}
-		at := address{endpoint, func(context.Context) (string, error) { return lk.RoomToken(spec, tokenLife) }}
+		at := address{endpoint: endpoint, token: func(context.Context) (string, error) { return lk.RoomToken(spec, tokenLife) }}
 		t.find = func(context.Context) (address, error) { return at, nil }
 	case ViaIngress:
 		t.name = "LiveKit Ingress, room " + c.Room
@@ -113,9 +117,9 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 			if err != nil {
 				return address{}, err
 			}
-			return address{e.URL, whip.StaticToken(e.StreamKey.Reveal())}, nil
+			return address{endpoint: e.URL, token: whip.StaticToken(e.StreamKey.Reveal())}, nil
 		}
-		t.connected = describe(lk, spec, log)
+		t.renewing, t.connected = true, describe(lk, spec, log)
 	default:
 		return nil, errors.New("via: " + string(c.Via) + " is not known")
 	}
@@ -137,29 +141,39 @@ func (t *target) AudioCodecs(codec string) []string { return t.audio[codec] }
 // Publish finds the endpoint, if it is not known, and makes a session there.
 func (t *target) Publish(ctx context.Context, offers []publisher.Offer, onKeyFrame func()) (publisher.TargetSession, error) {
 	t.wanted.Store(&onKeyFrame)
-	client, err := t.clientFor(ctx)
+	client, remembered, err := t.clientFor(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s, err := client.Publish(ctx, tracksOf(offers))
+	if err != nil && t.refused(err) && remembered && t.renewing {
+		if client, _, err = t.clientFor(ctx); err != nil {
+			return nil, err
+		}
+		if s, err = client.Publish(ctx, tracksOf(offers)); err != nil {
+			t.refused(err)
+		}
+	}
 	if err != nil {
-		return nil, t.refused(err)
+		return nil, t.hinted(err)
 	}
 	return &session{Session: s, tracks: len(offers), beside: start(t.connected)}, nil
 }
 
-func (t *target) clientFor(ctx context.Context) (*whip.Client, error) {
+// clientFor returns a client for the endpoint, and whether that is one which has
+// been used before.
+func (t *target) clientFor(ctx context.Context) (client *whip.Client, remembered bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.known != nil && !t.moving {
-		return t.client, nil
+		return t.client, true, nil
 	}
 	at, err := t.find(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if t.known != nil && t.known.endpoint == at.endpoint {
-		return t.client, nil
+	if t.known != nil && t.known.endpoint == at.endpoint && t.known.who == at.who {
+		return t.client, true, nil
 	}
 	cfg := t.media
 	cfg.Endpoint, cfg.Token = at.endpoint, at.token
@@ -168,21 +182,20 @@ func (t *target) clientFor(ctx context.Context) (*whip.Client, error) {
 			(*f)()
 		}
 	}
-	client, err := whip.New(cfg)
-	if err != nil {
-		return nil, err
+	if client, err = whip.New(cfg); err != nil {
+		return nil, false, err
 	}
 	t.known, t.client = &at, client
-	return client, nil
+	return client, false, nil
 }
 
-// refused forgets an endpoint that says it does not know us: somebody may have
-// deleted the ingress, or the far end its memory of it. It returns the error
-// with a better hint where we know more than the WHIP client.
-func (t *target) refused(err error) error {
+// refused forgets an endpoint that refuses us: somebody may have deleted the
+// ingress, or the far end its memory of it. It tells whether the endpoint said
+// that it does not know us.
+func (t *target) refused(err error) bool {
 	var e *whip.Error
 	if !errors.As(err, &e) || e.Status < 400 || e.Status >= 500 {
-		return err
+		return false
 	}
 	t.mu.Lock()
 	t.known = nil
@@ -190,7 +203,13 @@ func (t *target) refused(err error) error {
 	if t.forget != nil {
 		t.forget()
 	}
-	if e.Status == http.StatusUnauthorized && t.refusedHint != "" {
+	return e.Status == http.StatusUnauthorized || e.Status == http.StatusNotFound
+}
+
+// hinted gives an error a better hint where we know more than the WHIP client.
+func (t *target) hinted(err error) error {
+	var e *whip.Error
+	if t.refusedHint != "" && errors.As(err, &e) && e.Status == http.StatusUnauthorized {
 		return hintedError{err, t.refusedHint}
 	}
 	return err
