@@ -206,7 +206,7 @@ func (p *peer) restart() (<-chan struct{}, error) {
 	if err := p.agent.Restart("", ""); err != nil {
 		return nil, err
 	}
-	p.route.direct.Store(nil)
+	p.route.clear()
 	return p.gather()
 }
 
@@ -246,13 +246,19 @@ func (p *peer) addCandidates(r remote) error {
 	return nil
 }
 
-// pair is the path in use, nil if there is none.
-func (p *peer) pair() *ice.CandidatePair {
-	pair, err := p.agent.GetSelectedCandidatePair()
-	if err != nil || pair == nil || pair.Local == nil || pair.Remote == nil {
-		return nil
+// pair is the path in use, the zero value if there is none.
+func (p *peer) pair() chosenPair {
+	if c := p.route.chosen.Load(); c != nil {
+		return *c
 	}
-	return pair
+	return chosenPair{}
+}
+
+// hasPair asks the agent itself: what it has told of may be a path from before a
+// restart.
+func (p *peer) hasPair() bool {
+	pair, err := p.agent.GetSelectedCandidatePair()
+	return err == nil && pair != nil && p.route.chosen.Load() != nil
 }
 
 // roundTrip is that of the newest check of the path, 0 if unknown.

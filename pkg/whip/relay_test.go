@@ -129,4 +129,7 @@ func TestRestartOnRelay(t *testing.T) {
 	if n := len(server.Requests("POST")); n != 1 {
 		t.Errorf("%d POST requests", n)
 	}
+	if path := s.Stats().Path; path != (Path{"relay", "udp"}) {
+		t.Errorf("the path is %+v", path)
+	}
 }

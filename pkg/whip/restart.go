@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/pion/ice/v4"
 )
 
 const (
@@ -48,7 +45,7 @@ func (s *Session) recover(why string) error {
 	for _, t := range s.tracks {
 		t.breaker.reset() // what was said of the old path
 	}
-	s.log.Info("whip session has a path again", "took", took.Round(time.Millisecond), "path", s.pair())
+	s.log.Info("whip session has a path again", "took", took.Round(time.Millisecond), "path", s.peer.pair().text)
 	for _, t := range s.tracks {
 		if t.kind == Video {
 			s.keyFrameWanted(t) // what was sent meanwhile is lost
@@ -138,7 +135,7 @@ func (s *Session) gatherRestart(ctx context.Context) error {
 func (s *Session) awaitPair(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for s.pair() == "" {
+	for !s.peer.hasPair() {
 		select {
 		case <-tick.C:
 		case <-s.states.lost:
@@ -159,8 +156,8 @@ func (s *Session) mayRestart() bool {
 // machine's. The packets may still get out, by another address, but the server
 // would go on sending to the old one, and give the session up later.
 func (s *Session) addressGone() bool {
-	local, ok := s.localAddress()
-	if !ok {
+	local := s.peer.pair().local
+	if !local.IsValid() {
 		return false
 	}
 	have := network{interfaces: s.client.cfg.Interfaces, loopback: s.client.cfg.Loopback}.addresses(addressAge)
@@ -168,22 +165,4 @@ func (s *Session) addressGone() bool {
 		have = f(have)
 	}
 	return len(have) > 0 && !slices.Contains(have, local)
-}
-
-// localAddress is that of the path in use, if the path begins at this machine's own
-// socket.
-func (s *Session) localAddress() (netip.Addr, bool) {
-	pair := s.peer.pair()
-	if pair == nil {
-		return netip.Addr{}, false
-	}
-	address := pair.Local.Address()
-	if related := pair.Local.RelatedAddress(); pair.Local.Type() != ice.CandidateTypeHost && related != nil {
-		address = related.Address
-	}
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.IsUnspecified() {
-		return netip.Addr{}, false
-	}
-	return ip.Unmap(), true
 }

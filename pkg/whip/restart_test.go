@@ -183,7 +183,7 @@ func TestRestartOnAddressChange(t *testing.T) {
 	if s.addressGone() {
 		t.Fatal("the address in use is missed")
 	}
-	if local, ok := s.localAddress(); !ok || !local.IsValid() {
+	if local := s.peer.pair().local; !local.IsValid() {
 		t.Errorf("local address %v", local)
 	}
 	moved.Store(true)

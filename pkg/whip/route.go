@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/pion/ice/v4"
@@ -21,6 +22,15 @@ type route struct {
 	sockets sockets
 	agent   io.Writer // set before the first packet
 	direct  atomic.Pointer[direct]
+	chosen  atomic.Pointer[chosenPair]
+}
+
+// chosenPair is the path in use, for those who ask: they do so every second, and the
+// agent's own answer is dear.
+type chosenPair struct {
+	text  string // "192.0.2.1:40000 (host) -> 198.51.100.1:7885 (host)"
+	path  Path
+	local netip.Addr // the address of this machine that it begins at
 }
 
 // direct is a path that begins at one of our sockets.
@@ -32,6 +42,35 @@ type direct struct {
 // set is told by the agent which path it has chosen.
 func (r *route) set(local, remote ice.Candidate) {
 	r.direct.Store(r.directOf(local, remote))
+	p := &chosenPair{
+		text: endOf(local) + " -> " + endOf(remote),
+		path: Path{Type: local.Type().String(), Protocol: local.NetworkType().NetworkShort()},
+	}
+	if relay, ok := local.(*ice.CandidateRelay); ok && relay.RelayProtocol() != "" {
+		p.path.Protocol = relay.RelayProtocol()
+	}
+	address := local.Address()
+	if related := local.RelatedAddress(); local.Type() != ice.CandidateTypeHost && related != nil {
+		address = related.Address
+	}
+	if ip, err := netip.ParseAddr(address); err == nil && !ip.IsUnspecified() {
+		p.local = ip.Unmap()
+	}
+	r.chosen.Store(p)
+}
+
+// clear forgets the path.
+func (r *route) clear() {
+	r.direct.Store(nil)
+	r.chosen.Store(nil)
+}
+
+func endOf(c ice.Candidate) string {
+	typ := c.Type().String()
+	if c.NetworkType().IsTCP() {
+		typ = "tcp " + typ
+	}
+	return net.JoinHostPort(c.Address(), strconv.Itoa(c.Port())) + " (" + typ + ")"
 }
 
 func (r *route) directOf(local, remote ice.Candidate) *direct {

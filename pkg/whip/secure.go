@@ -49,6 +49,9 @@ func (p *peer) secure(ctx context.Context, conn *ice.Conn, r remote, keyed func(
 	if err := p.agent.AwaitConnect(ctx); err != nil {
 		return // closed; failures are told by the agent's states
 	}
+	if pair, err := p.agent.GetSelectedCandidatePair(); err == nil && pair != nil && p.route.chosen.Load() == nil {
+		p.route.set(pair.Local, pair.Remote) // the agent tells soon, but packets are sent right now
+	}
 	p.running.Add(1)
 	go p.read(conn)
 	keys, err := p.handshake(ctx, conn, r)

@@ -1,12 +1,6 @@
 package whip
 
-import (
-	"net"
-	"strconv"
-	"time"
-
-	"github.com/pion/ice/v4"
-)
+import "time"
 
 // Stats is a snapshot of a session.
 type Stats struct {
@@ -82,10 +76,11 @@ type PacingStats struct {
 
 // Stats may be called at any time from any goroutine.
 func (s *Session) Stats() Stats {
+	pair := s.peer.pair()
 	st := Stats{
 		RTT:           s.roundTrip(),
-		Pair:          s.pair(),
-		Path:          s.path(),
+		Pair:          pair.text,
+		Path:          pair.path,
 		Connected:     s.connected,
 		Restarts:      s.restarts.Load(),
 		MalformedRTCP: s.malformed.Load(),
@@ -113,36 +108,9 @@ func (s *Session) Stats() Stats {
 	return st
 }
 
-func (s *Session) pair() string {
-	pair := s.peer.pair()
-	if pair == nil {
-		return ""
-	}
-	end := func(c ice.Candidate) string {
-		typ := c.Type().String()
-		if c.NetworkType().IsTCP() {
-			typ = "tcp " + typ
-		}
-		return net.JoinHostPort(c.Address(), strconv.Itoa(c.Port())) + " (" + typ + ")"
-	}
-	return end(pair.Local) + " -> " + end(pair.Remote)
-}
-
 func (s *Session) roundTrip() time.Duration {
 	if rtt := s.rtt.Load(); rtt > 0 {
 		return time.Duration(rtt)
 	}
 	return s.peer.roundTrip()
-}
-
-func (s *Session) path() Path {
-	pair := s.peer.pair()
-	if pair == nil {
-		return Path{}
-	}
-	p := Path{Type: pair.Local.Type().String(), Protocol: pair.Local.NetworkType().NetworkShort()}
-	if relay, ok := pair.Local.(*ice.CandidateRelay); ok {
-		p.Protocol = relay.RelayProtocol()
-	}
-	return p
 }
