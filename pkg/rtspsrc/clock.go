@@ -53,7 +53,15 @@ func (c *senderClock) take(sr *rtcp.SenderReport, clockRate int, now time.Time) 
 
 // SenderTime returns a point of the camera's clock and the RTP timestamp that a
 // track has there, from the last RTCP sender report. ok is false unless that
-// report agrees with the one before: cameras step their clocks, or have none.
+// report agrees with the one before, and belongs to the packets that come now: cameras
+// step their clocks, or have none.
+//
+// Two tracks of one session may be related by it: what was seen and heard at once has
+// the same time. As a time of day it is only as good as the camera's clock, which may
+// be years off; two cameras must not be compared by it, nor one with itself after
+// it was opened again. It takes two reports until it is known, with many cameras ten
+// seconds or more, some never send one, and it goes on from where it was when the
+// camera sets its clock: whoever uses it should wait until its answers are steady.
 func (s *Session) SenderTime(track Track) (at time.Time, rtp uint32, ok bool) {
 	s.mu.Lock()
 	rs := s.receivers

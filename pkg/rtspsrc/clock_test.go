@@ -67,3 +67,36 @@ func TestSenderTime(t *testing.T) {
 		})
 	}
 }
+
+func TestSenderTimeEndsWithItsStream(t *testing.T) {
+	start := time.Now()
+	for name, tc := range map[string]struct {
+		ssrc uint32
+		seq  uint16
+		ok   bool
+		lsr  bool // reports still name the last sender report
+	}{
+		"goes on":       {7, 3, true, true},
+		"numbers anew":  {7, 40000, false, true},
+		"another SSRC":  {8, 3, false, false},
+		"late":          {7, 1, true, true},
+		"after a break": {7, 2000, true, true},
+	} {
+		r := newReceiver(nil, nil, Track{ID: 3, ClockRate: 90000}, start)
+		at := func(sec int) time.Time { return start.Add(time.Duration(sec) * time.Second) }
+		report := func(sec int) {
+			r.report(&rtcp.SenderReport{SSRC: 7, RTPTime: uint32(sec * 90000), NTPTime: ntp.Encode(at(sec))}, at(sec))
+		}
+		report(0) // before the first packet
+		feed(r, 7, 1, 2)
+		report(5)
+		feed(r, tc.ssrc, tc.seq)
+		s := &Session{receivers: []*receiver{r}}
+		if _, _, ok := s.SenderTime(r.track); ok != tc.ok {
+			t.Errorf("%s: ok %v", name, ok)
+		}
+		if lsr := r.reception(at(6))[0].LastSenderReport != 0; lsr != tc.lsr {
+			t.Errorf("%s: last sender report named: %v", name, lsr)
+		}
+	}
+}

@@ -106,7 +106,9 @@ type Config struct {
 	UDPSilence time.Duration
 
 	// ReorderDelay is how long a packet that has come over UDP waits for those before
-	// it; what is missing then is lost. Default 20 ms, negative: not at all.
+	// it; what is missing then is lost. Default 20 ms, negative: not at all. Encrypted
+	// packets (SRTP) are gortsplib's to put in order, and one that is missing holds up
+	// the 64 after it: TCP is better for them, and the default.
 	ReorderDelay time.Duration
 	// UDPBuffer is the size of the receive buffer of each UDP socket in bytes. A key
 	// frame comes in one burst. The system may grant less, as net.core.rmem_max does

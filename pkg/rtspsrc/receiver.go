@@ -64,6 +64,9 @@ func (r *receiver) count(pkt *rtp.Packet, arrived time.Time) (first bool) {
 	if first || pkt.SSRC != r.source.Load() {
 		r.source.Store(pkt.SSRC)
 		r.restart(seq, first)
+		if !first {
+			r.clock = senderClock{bad: r.clock.bad} // it was another stream's
+		}
 	} else {
 		switch ahead := seq - uint16(r.max); {
 		case ahead < maxDropout:
@@ -90,6 +93,7 @@ func (r *receiver) restart(seq uint16, first bool) {
 	if !first {
 		r.lost = r.missing(r.packets.Load() - 1)
 		r.restarted = uint32(r.packets.Load() - 1)
+		r.clock.agreed = false // timestamps begin anew with the numbers
 	}
 	r.base, r.max = uint32(seq), uint32(seq)
 }

@@ -91,6 +91,27 @@ func TestReceiverReportsOverTCP(t *testing.T) {
 	}
 }
 
+// TestReceiverReportsOverUDP: they count the camera's numbers, of which gortsplib sees
+// none but a few, which it takes for all.
+func TestReceiverReportsOverUDP(t *testing.T) {
+	t.Parallel()
+	cam := startCamera(t, cameraOptions{udp: true})
+	src := newSource(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP})
+	var got sink
+	play(t, src, &got)
+	waitFor(t, "receiver reports", func() bool { // gortsplib sends them every 5 s
+		for _, rr := range received[*rtcp.ReceiverReport](cam) {
+			if len(rr.Reports) == 1 && rr.Reports[0].LastSequenceNumber > 200 && rr.Reports[0].TotalLost == 0 {
+				return true
+			}
+		}
+		return false
+	})
+	if len(received[*rtcp.SourceDescription](cam)) == 0 {
+		t.Error("no CNAME")
+	}
+}
+
 // TestNoReportsButOurs fails when gortsplib begins to send reports over TCP, which
 // would make ours superfluous.
 func TestNoReportsButOurs(t *testing.T) {

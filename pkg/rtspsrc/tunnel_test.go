@@ -3,10 +3,15 @@ package rtspsrc_test
 import (
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/rtsp2whip/rtsp2whip/pkg/rtspsrc"
 )
@@ -81,6 +86,65 @@ func playThrough(t *testing.T, src *rtspsrc.Source, s *sink) *rtspsrc.Session {
 	t.Fatal("the tunnel was closed three times")
 	return nil
 }
+
+// TestWebSocketIsRepaired: junk, strange frames and bad heads, cut into messages at any
+// place.
+func TestWebSocketIsRepaired(t *testing.T) {
+	for _, bytewise := range []bool{false, true} {
+		cam := startScript(t, &script{
+			answers: map[string][]string{"SETUP": {"RTSP/1.0 200 OK\nCSeq: %CSEQ%\nnonsense\nTransport: RTP/AVP/TCP;interleaved=0-1\nSession: 1\n\n"}},
+			inject:  "junk", bytewise: bytewise,
+		})
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			up := websocket.Upgrader{Subprotocols: []string{"rtsp.onvif.org"}}
+			c, err := up.Upgrade(w, r, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			if err := c.WriteMessage(websocket.TextMessage, []byte("hello")); err != nil { // nobody's
+				t.Error(err)
+			}
+			cam.serve(&messages{Conn: c})
+		}))
+		var got sink
+		sess := play(t, newSource(t, rtspsrc.Config{URL: "rtsp+ws" + strings.TrimPrefix(web.URL, "http") + "/x"}), &got)
+		waitFor(t, "packets", func() bool { return got.count("H264") > 20 })
+		st := sess.Stats()
+		if st.PacketsLost > 0 || st.JunkBytes != 4 || st.FramesForeign == 0 || st.HeadersRepaired == 0 {
+			t.Errorf("bytewise %v: %+v", bytewise, st)
+		}
+		sess.Close()
+		web.Close()
+	}
+}
+
+// messages is a WebSocket's binary messages as a connection.
+type messages struct {
+	*websocket.Conn
+	rest    []byte
+	writing sync.Mutex
+}
+
+func (m *messages) Read(p []byte) (n int, err error) {
+	for len(m.rest) == 0 {
+		if _, m.rest, err = m.ReadMessage(); err != nil {
+			return 0, err
+		}
+	}
+	n = copy(p, m.rest)
+	m.rest = m.rest[n:]
+	return n, nil
+}
+
+func (m *messages) Write(p []byte) (int, error) {
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	return len(p), m.WriteMessage(websocket.BinaryMessage, p)
+}
+
+func (m *messages) SetDeadline(time.Time) error { return nil }
 
 func TestTunnelRefused(t *testing.T) {
 	for answer, hint := range map[string]string{
