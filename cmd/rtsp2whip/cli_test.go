@@ -31,7 +31,7 @@ func TestPublishDefaults(t *testing.T) {
 
 func TestLogger(t *testing.T) {
 	var out bytes.Buffer
-	log := newLogger(&out, site.Log{Level: site.LevelWarn, Format: site.FormatJSON})
+	log, _ := newLogger(&out, site.Log{Level: site.LevelWarn, Format: site.FormatJSON})
 	log.Info("below")
 	log.Warn("shown", "camera", "gate")
 	var line struct{ Level, Msg, Camera string }
@@ -39,7 +39,7 @@ func TestLogger(t *testing.T) {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 	out.Reset()
-	log = newLogger(&out, site.Log{Level: site.LevelDebug, Format: site.FormatText})
+	log, _ = newLogger(&out, site.Log{Level: site.LevelDebug, Format: site.FormatText})
 	if !log.Enabled(context.Background(), slog.LevelDebug) {
 		t.Error("debug is off")
 	}

@@ -56,7 +56,7 @@ func (c *publishCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(a.stderr, cfg.Log)
+	log, _ := newLogger(a.stderr, cfg.Log)
 	s, err := site.New(cfg, userAgent(), log)
 	if err != nil {
 		return err

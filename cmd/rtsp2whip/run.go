@@ -31,13 +31,20 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(a.stderr, cfg.Log)
+	log, level := newLogger(a.stderr, cfg.Log)
 	s, err := site.New(cfg, userAgent(), log)
 	if err != nil {
 		return err
 	}
 	log.Info("start", "version", versionText(), "cameras", len(cfg.EnabledCameras()))
-	if err := serve(ctx, s, cfg.Admin.Listen, log); err != nil {
+	r := newReloader(c.Config, a.env, cfg, s, level, log)
+	reloading, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.run(reloading) })
+	err = serve(ctx, s, cfg.Admin.Listen, log, r)
+	stop()
+	wg.Wait()
+	if err != nil {
 		return err
 	}
 	log.Info("end")
@@ -45,15 +52,16 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 }
 
 // serve runs the site, and its HTTP server if listen is not empty, until ctx
-// ends. A server that cannot listen is told before any camera is opened.
-func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger) error {
+// ends. A server that cannot listen is told before any camera is opened. metrics
+// are served beside the cameras'.
+func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger, metrics ...prometheus.Collector) error {
 	tuneMemory(os.Getenv, log)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	var adminErr error
 	if listen != "" {
-		face, err := newAdmin(s, log)
+		face, err := newAdmin(s, log, metrics)
 		if err != nil {
 			return err
 		}
@@ -81,9 +89,10 @@ func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger) e
 	return adminErr
 }
 
-func newAdmin(s *site.Site, log *slog.Logger) (*admin.Server, error) {
+func newAdmin(s *site.Site, log *slog.Logger, metrics []prometheus.Collector) (*admin.Server, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(metrics...)
 	return admin.New(admin.Config{
 		Cameras: s.Cameras, Version: versionText(), Started: time.Now(), Registry: registry, Logger: log,
 	})

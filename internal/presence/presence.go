@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -56,12 +57,16 @@ type Config struct {
 	Logger   *slog.Logger
 }
 
-// Rooms are those of one site. Add every camera, then Run.
+// Rooms are those of one site. Cameras may come and go while it runs.
 type Rooms struct {
 	cfg   Config
 	log   *slog.Logger
-	rooms map[string]*Room
 	slots chan struct{}
+	fresh chan struct{} // capacity 1: there are rooms that are not watched yet
+
+	mu      sync.Mutex
+	rooms   map[string]*Room
+	unknown []*Room // not watched yet
 }
 
 // New makes Rooms without a room; it does no I/O.
@@ -75,42 +80,91 @@ func New(cfg Config) (*Rooms, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Rooms{cfg: cfg, log: cfg.Logger, rooms: map[string]*Room{}, slots: make(chan struct{}, atOnce)}, nil
+	return &Rooms{
+		cfg: cfg, log: cfg.Logger, slots: make(chan struct{}, atOnce), fresh: make(chan struct{}, 1), rooms: map[string]*Room{},
+	}, nil
 }
 
 // Add makes a camera known and returns its room. interval, if not 0, is how often
-// this camera needs the room to be looked into. Call it before Run.
+// this camera needs the room to be looked into. Each Add needs its Remove.
 func (r *Rooms) Add(room, identity string, interval time.Duration) *Room {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	m := r.rooms[room]
 	if m == nil {
-		m = &Room{name: room, cameras: map[string]bool{}, changed: make(chan struct{}), soon: make(chan struct{}, 1)}
+		m = newRoom(room)
 		r.rooms[room] = m
+		r.unknown = append(r.unknown, m)
+		select {
+		case r.fresh <- struct{}{}:
+		default:
+		}
 	}
-	m.cameras[identity] = true
-	if interval > 0 && (m.interval == 0 || interval < m.interval) {
-		m.interval = interval
-	}
+	m.join(identity, interval)
 	return m
+}
+
+// Remove forgets a camera by what Add was given. A room without cameras is not
+// looked into any more.
+func (r *Rooms) Remove(room, identity string, interval time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.rooms[room]
+	if m != nil && m.leave(identity, interval) {
+		delete(r.rooms, room)
+		close(m.gone)
+	}
 }
 
 // Run looks into the rooms until ctx ends.
 func (r *Rooms) Run(ctx context.Context) {
-	usual := r.cfg.Interval + perRoom*time.Duration(max(len(r.rooms)-1, 0))
 	var wg sync.WaitGroup
-	for _, room := range r.rooms {
-		if room.interval == 0 || room.interval > usual {
-			room.interval = usual
+	defer wg.Wait()
+	for {
+		r.mu.Lock()
+		rooms := r.unknown
+		r.unknown = nil
+		r.mu.Unlock()
+		for _, room := range rooms {
+			wg.Go(func() { r.watch(ctx, room) })
 		}
-		wg.Go(func() { r.watch(ctx, room) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.fresh:
+		}
 	}
-	wg.Wait()
+}
+
+// interval is how long to wait between two looks into a room.
+func (r *Rooms) interval(room *Room) time.Duration {
+	r.mu.Lock()
+	usual := r.cfg.Interval + perRoom*time.Duration(max(len(r.rooms)-1, 0))
+	r.mu.Unlock()
+	if wanted := room.wanted(); wanted > 0 {
+		return min(wanted, usual)
+	}
+	return usual
 }
 
 // watch looks into one room again and again.
 func (r *Rooms) watch(ctx context.Context, room *Room) {
-	pace := pace{interval: room.interval}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer func() { <-stop }()
+	go func() {
+		defer close(stop)
+		select {
+		case <-room.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	defer cancel()
+	pace := pace{interval: r.interval(room)}
 	// Not all rooms of a site at once.
-	timer := time.NewTimer(rand.N(min(room.interval, 2*time.Second)))
+	timer := time.NewTimer(rand.N(min(pace.interval, 2*time.Second)))
 	defer timer.Stop()
 	for {
 		select {
@@ -125,6 +179,7 @@ func (r *Rooms) watch(ctx context.Context, room *Room) {
 		if !r.look(ctx, room, &pace) {
 			return
 		}
+		pace.interval = r.interval(room)
 		timer.Reset(jittered(pace.next()))
 	}
 }
@@ -220,14 +275,56 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // Room is one room.
 type Room struct {
-	name     string
-	cameras  map[string]bool // the identities of this site's
-	interval time.Duration
-	soon     chan struct{} // capacity 1: somebody is in a hurry
+	name string
+	soon chan struct{} // capacity 1: somebody is in a hurry
+	gone chan struct{} // closed when no camera is left
 
 	mu      sync.Mutex
+	cameras map[string]int        // how often each identity of this site's was added
+	pressed map[time.Duration]int // the intervals that were asked for, and how often
 	view    View
 	changed chan struct{} // closed and replaced with each view
+}
+
+func newRoom(name string) *Room {
+	return &Room{
+		name: name, soon: make(chan struct{}, 1), gone: make(chan struct{}), changed: make(chan struct{}),
+		cameras: map[string]int{}, pressed: map[time.Duration]int{},
+	}
+}
+
+func (r *Room) join(identity string, interval time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cameras[identity]++
+	if interval > 0 {
+		r.pressed[interval]++
+	}
+}
+
+// leave returns true if nobody is left.
+func (r *Room) leave(identity string, interval time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cameras[identity]--; r.cameras[identity] <= 0 {
+		delete(r.cameras, identity)
+	}
+	if interval > 0 {
+		if r.pressed[interval]--; r.pressed[interval] <= 0 {
+			delete(r.pressed, interval)
+		}
+	}
+	return len(r.cameras) == 0
+}
+
+// wanted is the shortest interval that a camera asked for, 0 if none did.
+func (r *Room) wanted() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pressed) == 0 {
+		return 0
+	}
+	return slices.Min(slices.Collect(maps.Keys(r.pressed)))
 }
 
 // View is what a room showed.
@@ -277,7 +374,7 @@ func (r *Room) set(began time.Time, members []Member, err error) {
 
 func (r *Room) viewers(members []Member) (n int) {
 	for _, m := range members {
-		if m.CanWatch && !r.cameras[m.Identity] {
+		if m.CanWatch && r.cameras[m.Identity] == 0 {
 			n++
 		}
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	Network  Network  `yaml:"network"`
 	Admin    Admin    `yaml:"admin"`
 	Log      Log      `yaml:"log"`
+
+	files []string // see Files
 }
 
 // LiveKit says where the cameras become participants. It may be left out when

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -54,12 +55,27 @@ func Load(path string, env func(string) string) (*Config, error) {
 		}
 		return filepath.Join(filepath.Dir(path), name)
 	}
-	return Parse(path, data, Sources{
-		Env:    env,
-		Secret: func(name string) (secret.Secret, error) { return secret.ReadFile(find(name)) },
-		Find:   find,
+	var files []string
+	cfg, err := Parse(path, data, Sources{
+		Env: env,
+		Secret: func(name string) (secret.Secret, error) {
+			at := find(name)
+			files = append(files, at)
+			return secret.ReadFile(at)
+		},
+		Find: find,
 	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(files)
+	cfg.files = slices.Compact(files)
+	return cfg, nil
 }
+
+// Files are those with secrets that Load has read. Whoever keeps a site up to date
+// watches them beside the site's file itself.
+func (c *Config) Files() []string { return c.files }
 
 // credential returns where systemd has put a file of this relative name, "" if it
 // has not. Of a directory that is loaded as a whole (LoadCredential=secrets:/etc/

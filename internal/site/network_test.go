@@ -33,7 +33,7 @@ func TestTargetKeepsItsClient(t *testing.T) {
 	cam := DefaultCamera()
 	cam.Name, cam.Via, cam.WHIP = "a", ViaWHIP, &WHIP{URL: "https://h/w", TLS: ServerTLS{Insecure: true}}
 	cfg := Default()
-	target, err := newTarget(cam, &cfg, nil, whip.Config{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	target, err := newTarget(cam, cfg.LiveKit, nil, whip.Config{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ type seat struct {
 	room     *presence.Room
 	identity string
 	name     string // for people
+	leave    func() // to be called once, when the camera has ended
 }
 
 func newSeat(rooms *presence.Rooms, c Camera, lk LiveKit) *seat {
@@ -47,7 +48,8 @@ func newSeat(rooms *presence.Rooms, c Camera, lk LiveKit) *seat {
 	}
 	return &seat{
 		room: rooms.Add(c.Room, c.Identity, every), identity: c.Identity,
-		name: fmt.Sprintf("%q in room %q", c.Identity, c.Room),
+		name:  fmt.Sprintf("%q in room %q", c.Identity, c.Room),
+		leave: func() { rooms.Remove(c.Room, c.Identity, every) },
 	}
 }
 

@@ -76,12 +76,12 @@ func (c *checker) file(path, name string, wanted bool) string {
 }
 
 // byRoomToken makes t publish to livekit-server with tokens that others make.
-func (t *target) byRoomToken(r RoomToken, cfg *Config, log *slog.Logger) error {
+func (t *target) byRoomToken(r RoomToken, lk LiveKit, log *slog.Logger) error {
 	tokens, err := tokensOf(r, t.media.UserAgent)
 	if err != nil {
 		return err
 	}
-	t.name = "LiveKit server " + hostOf(cfg.LiveKit.URL) + ", by room token"
+	t.name = "LiveKit server " + hostOf(lk.URL) + ", by room token"
 	t.refusedHint = "livekit-server does not accept the room token: it is another server's, or its key has been withdrawn"
 	t.moving, t.renewing, t.forget = true, true, tokens.Forget
 	t.find = func(ctx context.Context) (address, error) {
@@ -89,9 +89,9 @@ func (t *target) byRoomToken(r RoomToken, cfg *Config, log *slog.Logger) error {
 		if err != nil {
 			return address{}, err
 		}
-		endpoint := cfg.LiveKit.WHIPURL
+		endpoint := lk.WHIPURL
 		if endpoint == "" {
-			server := cfg.LiveKit.URL
+			server := lk.URL
 			if first.ServerURL != "" {
 				server = first.ServerURL
 			}

@@ -13,11 +13,11 @@ import (
 const strayAfter = time.Minute
 
 // specOf is what a camera wants to be in LiveKit.
-func specOf(c Camera, cfg *Config) ingress.Spec {
+func specOf(c Camera, lk LiveKit) ingress.Spec {
 	return ingress.Spec{
-		Name: ingress.Marker(cfg.LiveKit.Site, c.Name), Room: c.Room, Identity: c.Identity,
+		Name: ingress.Marker(lk.Site, c.Name), Room: c.Room, Identity: c.Identity,
 		DisplayName: c.DisplayName, Metadata: c.Metadata, Attributes: c.Attributes,
-		WHIPURL: cfg.LiveKit.WHIPURL,
+		WHIPURL: lk.WHIPURL,
 	}
 }
 
@@ -27,7 +27,7 @@ func IngressSpecs(cfg *Config) []ingress.Spec {
 	var specs []ingress.Spec
 	for _, c := range cfg.Cameras {
 		if c.Via == ViaIngress {
-			specs = append(specs, specOf(c, cfg))
+			specs = append(specs, specOf(c, cfg.LiveKit))
 		}
 	}
 	return specs

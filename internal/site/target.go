@@ -79,17 +79,17 @@ var (
 )
 
 // newTarget makes the target that the camera names; it does no I/O.
-func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log *slog.Logger) (*target, error) {
+func newTarget(c Camera, lk LiveKit, client *ingress.Client, media whip.Config, log *slog.Logger) (*target, error) {
 	media.Logger = log
 	media.Pacing = c.Pacing.whip()
-	media.TLS = cfg.LiveKit.TLS.whip()
+	media.TLS = lk.TLS.whip()
 	if c.Via == ViaWHIP {
 		media.TLS = c.WHIP.TLS.whip()
 	}
 	t := &target{media: media, audio: anyG711}
-	spec := specOf(c, cfg)
+	spec := specOf(c, lk)
 	if c.RoomToken != nil {
-		return t, t.byRoomToken(*c.RoomToken, cfg, log)
+		return t, t.byRoomToken(*c.RoomToken, lk, log)
 	}
 	switch c.Via {
 	case ViaWHIP:
@@ -100,26 +100,26 @@ func newTarget(c Camera, cfg *Config, lk *ingress.Client, media whip.Config, log
 	case ViaServer:
 		t.name = "LiveKit server, room " + c.Room
 		t.refusedHint = "livekit-server does not accept a token made with this API key and secret: check both"
-		endpoint := cfg.LiveKit.WHIPURL
+		endpoint := lk.WHIPURL
 		if endpoint == "" {
 			var err error
-			if endpoint, err = ingress.ServerWHIPURL(cfg.LiveKit.URL); err != nil {
+			if endpoint, err = ingress.ServerWHIPURL(lk.URL); err != nil {
 				return nil, err
 			}
 		}
-		at := address{endpoint: endpoint, token: func(context.Context) (string, error) { return lk.RoomToken(spec, tokenLife) }}
+		at := address{endpoint: endpoint, token: func(context.Context) (string, error) { return client.RoomToken(spec, tokenLife) }}
 		t.find = func(context.Context) (address, error) { return at, nil }
 	case ViaIngress:
 		t.name = "LiveKit Ingress, room " + c.Room
 		t.audio = aLawOnly
 		t.find = func(ctx context.Context) (address, error) {
-			e, err := lk.Ensure(ctx, spec)
+			e, err := client.Ensure(ctx, spec)
 			if err != nil {
 				return address{}, err
 			}
 			return address{endpoint: e.URL, token: whip.StaticToken(e.StreamKey.Reveal())}, nil
 		}
-		t.renewing, t.connected = true, describe(lk, spec, log)
+		t.renewing, t.connected = true, describe(client, spec, log)
 	default:
 		return nil, errors.New("via: " + string(c.Via) + " is not known")
 	}

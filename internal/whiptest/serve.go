@@ -89,6 +89,7 @@ func (s *Server) servePost(w http.ResponseWriter, req Request) {
 		return
 	default:
 	}
+	session.query = req.Query
 	s.sessions = append(s.sessions, session)
 	s.notify()
 	s.mu.Unlock()

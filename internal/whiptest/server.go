@@ -82,6 +82,7 @@ type Config struct {
 type Request struct {
 	Method string
 	Path   string
+	Query  string // without the question mark
 	Header http.Header
 	Body   string
 	Host   string
@@ -281,7 +282,7 @@ func (s *Server) notify() {
 func (s *Server) record(r *http.Request) Request {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 2<<20))
 	req := Request{
-		Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: string(body), Host: r.Host, At: time.Now(),
+		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Body: string(body), Host: r.Host, At: time.Now(),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 type Session struct {
 	server *Server
 	path   string
+	query  string
 	offer  string
 	answer string
 	pc     *webrtc.PeerConnection
@@ -57,6 +58,10 @@ type Track struct {
 	BYEs          int
 	Unknown       [][]byte // RTCP packets of other types, the newest few
 }
+
+// Query is that of the URL which the session was asked for by, without the
+// question mark; so one server can tell several publishers apart.
+func (s *Session) Query() string { return s.query }
 
 // Path is that of the session's URL.
 func (s *Session) Path() string { return s.path }
