@@ -17,14 +17,15 @@ const (
 
 // cli is the command line; each command has a file of its own.
 type cli struct {
-	Run     runCmd     `cmd:"" help:"Publish the cameras of a site until told to stop."`
-	Check   checkCmd   `cmd:"" help:"Read a site's file and tell what is wrong in it."`
-	Publish publishCmd `cmd:"" help:"Publish one camera, without a file."`
-	Demo    demoCmd    `cmd:"" help:"Play simulated cameras in a browser, on this machine alone."`
-	Viewer  viewerCmd  `cmd:"" help:"Print a link with which a person can watch a site's room."`
-	Ingress ingressCmd `cmd:"" help:"List and delete LiveKit's ingresses of a site."`
-	Install installCmd `cmd:"" help:"Set up the systemd service: user, unit, and a file to start from."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Run      runCmd      `cmd:"" help:"Publish the cameras of a site until told to stop."`
+	Check    checkCmd    `cmd:"" help:"Read a site's file and tell what is wrong in it."`
+	Publish  publishCmd  `cmd:"" help:"Publish one camera, without a file."`
+	Demo     demoCmd     `cmd:"" help:"Play simulated cameras in a browser, on this machine alone."`
+	Discover discoverCmd `cmd:"" help:"Find the cameras of the network, and write them down for a site's file."`
+	Viewer   viewerCmd   `cmd:"" help:"Print a link with which a person can watch a site's room."`
+	Ingress  ingressCmd  `cmd:"" help:"List and delete LiveKit's ingresses of a site."`
+	Install  installCmd  `cmd:"" help:"Set up the systemd service: user, unit, and a file to start from."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // app is what a command has of the world around it.
