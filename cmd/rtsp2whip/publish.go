@@ -22,7 +22,7 @@ type publishCmd struct {
 	LiveKit       string `name:"livekit" placeholder:"URL" help:"The LiveKit server, wss://… (or LIVEKIT_URL)."`
 	Room          string `placeholder:"ROOM" help:"The LiveKit room."`
 	Name          string `placeholder:"NAME" help:"The participant's identity (default: cam-HOST)."`
-	Via           string `enum:"ingress,server" default:"ingress" help:"ingress: through LiveKit Ingress. server: livekit-server's own WHIP endpoint (default: ${default})."`
+	Via           string `enum:"ingress,server,sdk" default:"ingress" help:"ingress: through LiveKit Ingress. server: livekit-server's own WHIP endpoint. sdk: as LiveKit's own clients do (default: ${default})."`
 	APIKeyFile    string `name:"api-key-file" placeholder:"FILE" help:"File with LiveKit's API key, - for standard input (or LIVEKIT_API_KEY)."`
 	APISecretFile string `name:"api-secret-file" placeholder:"FILE" help:"File with LiveKit's API secret, - for standard input (or LIVEKIT_API_SECRET)."`
 	TokenFile     string `placeholder:"FILE" help:"File with the WHIP endpoint's bearer token, - for standard input."`

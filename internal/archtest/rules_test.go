@@ -16,8 +16,8 @@ var homes = []home{
 		why: "a camera's quirks are met in one place; simulated cameras are its server's side, and only they",
 	},
 	{
-		of: "github.com/pion/webrtc/v4", in: []string{"pkg/whip", "internal/whiptest", "internal/viewer"},
-		why: "one WHIP client owns offers, sockets and senders; whiptest and viewer are the receiving end",
+		of: "github.com/pion/webrtc/v4", in: []string{"pkg/whip", "pkg/ingress/sdkroom", "internal/whiptest", "internal/viewer"},
+		why: "one WHIP client owns offers, sockets and senders, beside it only LiveKit's SDK, which takes its tracks as pion's; whiptest and viewer are the receiving end",
 	},
 	{
 		of: "github.com/livekit/server-sdk-go/v2", in: []string{"pkg/ingress"},
@@ -46,6 +46,10 @@ var homes = []home{
 	{
 		of: "github.com/icholy/digest", in: []string{"internal/camhttp", "internal/camsim"},
 		why: "HTTP to a camera goes through one client, which bounds what comes back; simulated cameras are its other end",
+	},
+	{
+		of: "internal/presence", in: []string{"internal/site"},
+		why: "rooms are looked into once for a whole site; a publisher sees one through an interface of its own",
 	},
 	{
 		of: "internal/whiptest", in: nil,
@@ -88,6 +92,10 @@ var walls = []wall{
 	{
 		from: []string{"internal/publisher"}, to: []string{"pkg", "internal/keyframe", "internal/site", "internal/admin", "internal/viewer"},
 		why: "a camera's life knows sources and targets by its own small interfaces, so that it can be tested in virtual time without a network",
+	},
+	{
+		from: []string{"internal/presence"}, to: []string{"pkg", "internal/publisher", "internal/site", "cmd"},
+		why: "how often a room is asked is tested in virtual time, without LiveKit",
 	},
 	{
 		from: []string{"internal/repack"}, to: []string{"cmd", "pkg", "internal/publisher", "internal/site", "internal/admin", "internal/keyframe", "internal/batchudp"},

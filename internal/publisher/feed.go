@@ -186,7 +186,8 @@ func (f *feed) offer(codecs []string) Offer {
 	o := Offer{Kind: f.track.Kind, Codecs: codecs, ClockRate: f.track.ClockRate, Channels: f.track.Channels}
 	if f.video != nil {
 		o.Codecs = []string{f.track.Codec}
-		o.ProfileLevelID = f.video.Stats().ProfileLevelID
+		v := f.video.Stats()
+		o.ProfileLevelID, o.Width, o.Height = v.ProfileLevelID, v.Width, v.Height
 	}
 	return o
 }

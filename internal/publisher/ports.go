@@ -103,6 +103,7 @@ type Offer struct {
 	// Codecs in order of preference; the target takes one of them.
 	Codecs         []string
 	ProfileLevelID string // video only: six hex digits, from the SPS (see repack.VideoInfo)
+	Width, Height  int    // video only: pixels, 0 if unknown
 	ClockRate      int    // Hz
 	Channels       int
 }

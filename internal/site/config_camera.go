@@ -142,6 +142,19 @@ func (c *checker) timing(at func(string) string, cam *Camera) {
 	c.duration(at("linger"), cam.Linger, 0, time.Hour)
 }
 
+// sdk checks what LiveKit's SDK can do.
+func (c *checker) sdk(at func(string) string, cam *Camera, lk LiveKit) {
+	if cam.Codec == CodecH265 {
+		c.fail(at("codec"), "\"h265\": LiveKit's SDK does not tell its server about H.265, which then forwards none: set the camera to H.264, or use via: server")
+	}
+	if lk.TLS != (ServerTLS{}) && !c.failed("livekit.tls") {
+		c.fail("livekit.tls", "has no effect on via: sdk: LiveKit's SDK trusts what the system trusts: add the authority there")
+	}
+	if cam.Pacing != 0 {
+		c.fail(at("pacing"), "has no effect with via: sdk")
+	}
+}
+
 // demand checks that a camera on demand has a room in which viewers can be seen.
 func (c *checker) demand(at func(string) string, cam *Camera) {
 	switch {
@@ -181,6 +194,9 @@ func (c *checker) target(at func(string) string, cam *Camera, lk LiveKit) {
 	cam.Via = cmp.Or(cam.Via, lk.Via)
 	if cam.Codec == CodecH265 && cam.Via == ViaIngress {
 		c.fail(at("codec"), "\"h265\": LiveKit Ingress takes H.264 only: set the camera to H.264, or use via: server or a whip block")
+	}
+	if cam.Via == ViaSDK {
+		c.sdk(at, cam, lk)
 	}
 	cam.Room = cmp.Or(cam.Room, lk.Room)
 	if cam.Room == "" && cam.Enabled && !c.failed("livekit") && !c.failed("livekit.room") {

@@ -15,6 +15,7 @@ type Via string
 const (
 	ViaIngress Via = "ingress" // LiveKit Ingress
 	ViaServer  Via = "server"  // livekit-server's own WHIP endpoint
+	ViaSDK     Via = "sdk"     // as LiveKit's own clients do
 	ViaWHIP    Via = "whip"
 )
 
@@ -127,12 +128,9 @@ const (
 	FormatJSON Format = "json"
 )
 
-// UnmarshalText takes "ingress" or "server".
+// UnmarshalText takes "ingress", "server" or "sdk".
 func (v *Via) UnmarshalText(text []byte) error {
-	if string(text) == "sdk" {
-		return fmt.Errorf("sdk is not available in this version (%s or %s)", ViaIngress, ViaServer)
-	}
-	return choose(v, text, ViaIngress, ViaServer)
+	return choose(v, text, ViaIngress, ViaServer, ViaSDK)
 }
 
 // UnmarshalText takes "always" or "on_demand".

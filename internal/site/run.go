@@ -56,8 +56,10 @@ func newPublisher(c Camera, shared *common, userAgent string, log *slog.Logger) 
 	if c.Via == ViaWHIP {
 		warnPlain(clog, c.WHIP.URL)
 	}
-	dst, err := newTarget(c, shared.lk, shared.livekit, shared.media, clog)
-	if err != nil {
+	var dst publisher.Target
+	if c.Via == ViaSDK {
+		dst = newSDKTarget(c, shared, clog)
+	} else if dst, err = newTarget(c, shared.lk, shared.livekit, shared.media, clog); err != nil {
 		return nil, nil, err
 	}
 	pc := publisher.Config{

@@ -132,3 +132,48 @@ func TestOnDemand(t *testing.T) {
 		t.Errorf("%d RTSP sessions while nobody watches, want the warm one", n)
 	}
 }
+
+// A camera enters its room as LiveKit's own clients do, with picture and sound, for a
+// server that has neither Ingress nor an answer to WHIP requests, and comes back when
+// the server was away.
+func TestSDKRoom(t *testing.T) {
+	lk := parts.StartLiveKit(t)
+	camera := startCamera(t, camsim.Config{Clip: "720p-main", Audio: "pcmu"})
+	gateway := parts.StartGateway(t, "rtsp2whip", site(lk, "sdk", "yard",
+		entry{name: "cam", url: camera.URL(), extra: ", display_name: The yard"}))
+	gateway.WaitLive(20*time.Second, "cam")
+	viewer := lk.Subscribe(t, "yard")
+	parts.Eventually(t, 10*time.Second, "video", func() error { return viewer.FlowsSince("cam", time.Time{}) })
+	all, err := lk.Participants(t.Context(), "yard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Identity != "cam" {
+			continue
+		}
+		var mimes []string
+		for _, track := range p.Tracks {
+			mimes = append(mimes, track.MimeType)
+		}
+		slices.Sort(mimes)
+		if p.Name != "The yard" || !slices.Equal(mimes, []string{"audio/PCMU", "video/H264"}) || p.Permission.CanSubscribe {
+			t.Errorf("name %q, tracks %q, may subscribe: %v", p.Name, mimes, p.Permission.CanSubscribe)
+		}
+	}
+
+	lk.Kill()
+	gateway.WaitState(15*time.Second, "cam", "reconnecting", "publishing")
+	lk.Start()
+	lk.WaitReady()
+	back := time.Now()
+	gateway.WaitLive(20*time.Second, "cam")
+	viewer.Rejoin()
+	parts.Eventually(t, 10*time.Second, "video again", func() error { return viewer.FlowsSince("cam", back) })
+	if took, byItself := gateway.Terminate(10 * time.Second); !byItself || took > 5*time.Second {
+		t.Errorf("after SIGTERM: ended by itself: %t, after %s", byItself, took)
+	}
+	if err := present(lk, "yard", "cam", false); err != nil {
+		t.Errorf("after SIGTERM: %v", err)
+	}
+}
