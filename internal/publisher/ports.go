@@ -149,6 +149,7 @@ type TargetStats struct {
 	Sent          uint64        // packets, without those sent again
 	FractionLost  float64       // 0..1, newest receiver report of the video track
 	Reported      time.Time     // when that came; zero: none has
+	Searching     bool          // the connection is lost, and the session looks for it
 	PathLost      float64       // 0..1, in the last second; 0 where the far end tells only by reports
 	RTT           time.Duration // 0 while unknown
 	Path          string        // the ICE pair in use, for people

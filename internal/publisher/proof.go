@@ -14,9 +14,10 @@ const (
 	freshFrames = 3
 	freshMax    = 5 * time.Second
 	// reportsWithin is how long frames may leave without a receiver report, where
-	// there has been one. LiveKit sends one a second, others at least every 5 s
-	// (RFC 3550 section 6.2).
-	reportsWithin = 10 * time.Second
+	// there has been one: others than LiveKit, which sends one a second, may take 5 s
+	// and more (RFC 3550 section 6.2).
+	reportsWithin     = 10 * time.Second
+	roomReportsWithin = 5 * time.Second
 	// quietUntil is how long after connecting nothing is said to be missing yet.
 	quietUntil = 5 * time.Second
 	// rebuildAfter is how long the far end may lack the camera before the session is
@@ -39,6 +40,7 @@ type evidence struct {
 	interval  time.Duration // between frames, 0 if unknown
 	audio     bool          // the session has an audio track
 	reports   time.Time     // the newest receiver report, zero if there was none
+	searching bool          // the session looks for its lost connection
 	room      *Sighting     // nil: there is nobody to ask
 	place     string        // of the room, for people
 	own       owned         // the newest is this session
@@ -165,16 +167,23 @@ func (w *witness) silent(e evidence) *doubt {
 	return &doubt{Stalled, f}
 }
 
-// missing says what is missing of the receiver reports.
+// missing says what the session itself lacks.
 func (w *witness) missing(e evidence) string {
+	if e.searching {
+		return "the connection is lost and looked for"
+	}
 	if e.reports.IsZero() || w.flowing.IsZero() {
 		return ""
+	}
+	limit := reportsWithin
+	if e.room != nil {
+		limit = roomReportsWithin
 	}
 	since := w.flowing
 	if e.reports.After(since) {
 		since = e.reports
 	}
-	if e.now.Sub(since) > reportsWithin {
+	if e.now.Sub(since) > limit {
 		return "the server confirms nothing any more (no receiver report)"
 	}
 	return ""
@@ -263,7 +272,8 @@ func (p *Publisher) prove(ctx context.Context, session TargetSession, feeds []*f
 
 // evidence gathers what is known now.
 func (p *Publisher) evidence(session TargetSession, feeds []*feed, connected time.Time) (evidence, <-chan struct{}) {
-	e := evidence{now: time.Now(), connected: connected, reports: session.Stats().Reported}
+	stats := session.Stats()
+	e := evidence{now: time.Now(), connected: connected, reports: stats.Reported, searching: stats.Searching}
 	var changed <-chan struct{}
 	if room := p.cfg.Room; room != nil {
 		var s Sighting

@@ -62,7 +62,7 @@ func (s *sdkSession) Stats() publisher.TargetStats {
 	st := s.Session.Stats()
 	out := publisher.TargetStats{
 		RTT: st.RTT, Path: st.Path.Pair, PathType: st.Path.Type, PathProtocol: st.Path.Protocol,
-		Restarts: st.Resumes, KeyFramesWant: st.KeyFramesAsked,
+		Searching: st.Searching, Restarts: st.Resumes, KeyFramesWant: st.KeyFramesAsked,
 	}
 	for i, t := range st.Tracks {
 		out.Sent += t.PacketsSent

@@ -163,7 +163,7 @@ func TestSDKRoom(t *testing.T) {
 	}
 
 	lk.Kill()
-	gateway.WaitState(15*time.Second, "cam", "reconnecting", "publishing")
+	gateway.WaitState(5*time.Second, "cam", "reconnecting", "publishing")
 	lk.Start()
 	lk.WaitReady()
 	back := time.Now()

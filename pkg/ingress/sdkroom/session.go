@@ -126,6 +126,8 @@ type Stats struct {
 	RTT     time.Duration // 0 if unknown
 	Path    Path
 	Resumes uint64 // times that a lost connection was found again
+	// Searching tells that the connection is lost and looked for.
+	Searching bool
 	// KeyFramesAsked counts PLI and FIR.
 	KeyFramesAsked uint64
 }
@@ -151,7 +153,7 @@ type Path struct {
 func (s *Session) Stats() Stats {
 	st := Stats{Path: s.path()}
 	s.mu.Lock()
-	st.Resumes = s.resumes
+	st.Resumes, st.Searching = s.resumes, s.away != nil
 	s.mu.Unlock()
 	f := s.feedback
 	f.mu.Lock()
