@@ -28,6 +28,9 @@ var schema = sync.OnceValue(func() []string {
 	walk = func(path string, t reflect.Type) {
 		for i := range t.NumField() {
 			f := t.Field(i)
+			if f.Tag.Get("yaml") == "" {
+				continue // not of the file
+			}
 			at := join(path, f.Tag.Get("yaml"))
 			paths = append(paths, at)
 			inner := f.Type

@@ -150,6 +150,9 @@ func defaultTexts() map[string]string {
 	var walk func(path string, v reflect.Value)
 	walk = func(path string, v reflect.Value) {
 		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("yaml") == "" {
+				continue
+			}
 			f, at := v.Field(i), join(path, v.Type().Field(i).Tag.Get("yaml"))
 			switch {
 			case at == "defaults":
