@@ -160,6 +160,7 @@ func demoSite(cameras []demoCamera, address string, token secret.Secret, log *sl
 		if c.transport != "" {
 			cam.Transport = c.transport
 		}
+		cam.Pacing = c.pacing
 		cam.WHIP = &site.WHIP{URL: address + "whip/" + url.PathEscape(c.name), Token: token}
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}

@@ -22,6 +22,7 @@ type demoCamera struct {
 	password    secret.Secret
 	fingerprint string         // of its certificate
 	transport   site.Transport // "": whatever works
+	pacing      site.Pacing    // what the way to the page is taken to carry; 0: anything
 	web         string         // its web server; "": none of its own
 }
 
@@ -84,7 +85,7 @@ func (c *demoCmd) odd() (cameras []demoCamera, stop func(), err error) {
 	}
 	d := demoCamera{
 		name: p.Name, url: cam.URL(), sub: cam.SubURL(), what: p.What,
-		fingerprint: cam.Fingerprint(), transport: site.Transport(p.Transport), web: cam.WebURL(),
+		fingerprint: cam.Fingerprint(), transport: site.Transport(p.Transport), pacing: site.Pacing(p.Link), web: cam.WebURL(),
 	}
 	user, password := cam.Credentials()
 	d.username, d.password = user, secret.New(password)

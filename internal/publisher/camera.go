@@ -65,6 +65,11 @@ func (p *Publisher) rest() {
 // cameraFailed records why the camera is away and says how long to wait.
 func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
 	f := faultOf(err)
+	if p.cfg.Sub != nil && isUnfit(err) {
+		p.mu.Lock()
+		f.Slow = f.Slow && !p.streams.hurries()
+		p.mu.Unlock()
+	}
 	wait := pace.next(f)
 	p.report("camera", f, wait)
 	p.update(func() {

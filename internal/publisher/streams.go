@@ -70,6 +70,7 @@ type streams struct {
 	trial   bool          // the main stream was tried again, and has not lasted yet
 
 	subFault string    // why the sub stream could not be opened; "" if it could
+	subSlow  bool      // only a person can mend that
 	subFails int       // in a row
 	barred   time.Time // the sub stream is not used before
 
@@ -198,11 +199,15 @@ func (s *streams) failed(now time.Time, f failure) (atOnce bool) {
 		return false
 	}
 	if s.subFails++; s.subFails >= subPatience || f.slow || f.unfit {
-		s.subFault = f.text
+		s.subFault, s.subSlow = f.text, f.slow || f.unfit
 		s.change(Main, now, "the sub stream cannot be used: "+f.text)
 	}
 	return false
 }
+
+// hurries reports that the stream to be opened next may be there again at any moment,
+// whatever was wrong with the other one.
+func (s *streams) hurries() bool { return s.playing == Sub && !s.subSlow }
 
 // note says which stream plays and why, "" if nothing is to be said.
 func (s *streams) note() string {

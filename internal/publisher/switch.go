@@ -99,6 +99,7 @@ func (p *Publisher) leaveFor(hint string) {
 	p.update(func() {
 		f := Fault{Text: "changing to the camera's " + string(p.streams.playing) + " stream: " + p.streams.because, Hint: hint}
 		p.camera = side{phase: phaseWaiting, fault: &f}
+		p.sample.n, p.sample.excess = 0, excess{} // were the other stream's
 		if p.away.IsZero() {
 			p.away = time.Now()
 		}

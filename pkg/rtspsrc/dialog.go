@@ -62,7 +62,7 @@ func (l *link) onRequest(req *base.Request) {
 	case w == nil:
 	case req.Method == base.Teardown:
 		w.frames.playing.Store(false)
-		w.leave()
+		w.leave(l.teardownAgain(req))
 	case req.Method == base.Play:
 		w.frames.playing.Store(true)
 	}

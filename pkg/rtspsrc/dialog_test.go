@@ -122,6 +122,41 @@ func TestKeepAliveWithStaleNonce(t *testing.T) {
 	cam.checkNumbers(t)
 }
 
+// A TEARDOWN with a nonce that has expired is sent once more: the camera would keep the
+// session otherwise.
+func TestTeardownWithStaleNonce(t *testing.T) {
+	challenge := func(nonce string) string {
+		return "WWW-Authenticate: Digest realm=\"cam\", nonce=\"" + nonce + "\", stale=true\r\n"
+	}
+	for name, tt := range map[string]struct {
+		answers []string
+		want    int
+	}{
+		"accepted":       {[]string{usual["TEARDOWN"]}, 1},
+		"stale":          {[]string{status("401 Unauthorized", challenge("second"))[0], usual["TEARDOWN"]}, 2},
+		"always refused": {status("401 Unauthorized", challenge("second")), 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cam := startScript(t, &script{answers: map[string][]string{
+				"OPTIONS":  {status("401 Unauthorized", challenge("first"))[0], usual["OPTIONS"]},
+				"TEARDOWN": tt.answers,
+			}})
+			var got sink
+			sess := play(t, newSource(t, rtspsrc.Config{URL: cam.URL(), Username: "u", Password: "p"}), &got)
+			waitFor(t, "video", func() bool { return got.count("H264") > 2 })
+			begin := time.Now()
+			sess.Close()
+			if d := time.Since(begin); d > time.Second {
+				t.Errorf("Close took %v although TEARDOWN was answered", d)
+			}
+			if n := cam.seen("TEARDOWN"); n != tt.want || n > 1 && !strings.Contains(cam.last("TEARDOWN"), `nonce="second"`) {
+				t.Errorf("%d TEARDOWN, the last one:\n%s", n, cam.last("TEARDOWN"))
+			}
+			cam.checkNumbers(t)
+		})
+	}
+}
+
 func TestAnswersWithOddNumbers(t *testing.T) {
 	wrong := map[string][]string{}
 	for m, a := range usual {

@@ -1,6 +1,7 @@
 package rtspsrc
 
 import (
+	"strings"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
@@ -44,6 +45,43 @@ func (l *link) onKeepAlive(res *base.Response, a asked) {
 		}
 	case res.StatusCode >= 400:
 		l.alive.other = !l.alive.other
+	}
+}
+
+// teardownAgain returns what makes the same TEARDOWN with the nonce of a refusal.
+func (l *link) teardownAgain(req *base.Request) func(head []byte) []byte {
+	if _, authorised := req.Header["Authorization"]; !authorised {
+		return nil
+	}
+	again := base.Request{Method: req.Method, URL: req.URL, Header: base.Header{}}
+	for _, key := range []string{"User-Agent", "Session"} {
+		if v, ok := req.Header[key]; ok {
+			again.Header[key] = v
+		}
+	}
+	return func(head []byte) []byte {
+		lines := strings.Split(string(head), "\r\n")
+		if f := strings.Fields(lines[0]); len(f) < 2 || f[1] != "401" {
+			return nil
+		}
+		res := &base.Response{Header: base.Header{}}
+		for _, line := range lines[1:] {
+			if key, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(strings.TrimSpace(key), "WWW-Authenticate") {
+				res.Header["WWW-Authenticate"] = append(res.Header["WWW-Authenticate"], strings.TrimSpace(value))
+			}
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.onUnauthorized(res)
+		if l.sender == nil {
+			return nil
+		}
+		l.prepare(&again, asked{method: again.Method, repeated: true})
+		b, err := again.Marshal()
+		if err != nil {
+			return nil
+		}
+		return b
 	}
 }
 

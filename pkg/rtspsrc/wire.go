@@ -21,13 +21,14 @@ type wire struct {
 	frames *framer
 
 	readMu sync.Mutex
-	tail   []byte // the last bytes read, while leaving
+	tail   []byte // what was read last, while leaving: the beginning of the answer once that has come
 
 	headMu sync.Mutex
 	head   []byte
 
-	eof       atomic.Bool // nothing more will come
-	leaving   atomic.Bool // TEARDOWN is on its way
+	eof       atomic.Bool              // nothing more will come
+	leaving   atomic.Bool              // TEARDOWN is on its way
+	repeat    func(head []byte) []byte // set before leaving: TEARDOWN again, for the head of an answer; nil: not worth it
 	gone      chan struct{}
 	goneOnce  sync.Once
 	closeOnce sync.Once
@@ -96,12 +97,37 @@ func (r rawWire) look(p []byte, err error) {
 			w.sayGone()
 		}
 	} else if w.leaving.Load() {
-		w.tail = append(w.tail, p...)
-		if bytes.Contains(w.tail, []byte("RTSP/1.")) {
-			w.sayGone()
-		}
-		w.tail = append(w.tail[:0], w.tail[max(0, len(w.tail)-6):]...)
+		r.answer(p)
 	}
+}
+
+// answer looks for the answer to TEARDOWN. A camera that wants a newer nonce gets it,
+// once: it would keep the session otherwise.
+func (r rawWire) answer(p []byte) {
+	const most = 4096
+	w := r.w
+	w.tail = append(w.tail, p...)
+	i := bytes.Index(w.tail, []byte("RTSP/1."))
+	if i < 0 {
+		w.tail = append(w.tail[:0], w.tail[max(0, len(w.tail)-6):]...)
+		return
+	}
+	w.tail = append(w.tail[:0], w.tail[i:]...)
+	head, _, whole := bytes.Cut(w.tail, []byte("\r\n\r\n"))
+	if !whole && len(w.tail) < most && w.repeat != nil {
+		return // the rest is on its way
+	}
+	if w.repeat != nil {
+		again := w.repeat(head)
+		w.repeat, w.tail = nil, nil
+		if len(again) > 0 {
+			_ = w.SetWriteDeadline(time.Now().Add(teardownWait))
+			if _, err := w.Write(again); err == nil {
+				return
+			}
+		}
+	}
+	w.sayGone()
 }
 
 func (w *wire) sayGone() { w.goneOnce.Do(func() { close(w.gone) }) }
@@ -132,8 +158,14 @@ func (w *wire) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// leave is called when TEARDOWN is about to be written.
-func (w *wire) leave() { w.leaving.Store(true) }
+// leave is called when TEARDOWN is about to be written. repeat gives the request to
+// send again, if any, for the head of the camera's answer.
+func (w *wire) leave(repeat func(head []byte) []byte) {
+	if !w.leaving.Load() {
+		w.repeat = repeat
+		w.leaving.Store(true)
+	}
+}
 
 // Close implements net.Conn. After a TEARDOWN it first waits, within bounds, for
 // the camera's answer.
