@@ -76,7 +76,7 @@ func (c *publishCmd) Run(ctx context.Context, a *app) error {
 	if cam.Via != site.ViaWHIP {
 		fmt.Fprintf(a.stdout, "         room %s, as %s\n", cam.Room, cam.Identity)
 	}
-	err = serve(ctx, s, cfg.Admin.Listen, log)
+	err = serve(ctx, s, cfg.Admin, log)
 	stop()
 	<-told
 	if err == nil && c.For > 0 && !t.live {

@@ -41,7 +41,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	reloading, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { r.run(reloading) })
-	err = serve(ctx, s, cfg.Admin.Listen, log, r)
+	err = serve(ctx, s, cfg.Admin, log, r)
 	stop()
 	wg.Wait()
 	if err != nil {
@@ -51,21 +51,21 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// serve runs the site, and its HTTP server if listen is not empty, until ctx
+// serve runs the site, and its HTTP server if that is to listen, until ctx
 // ends. A server that cannot listen is told before any camera is opened. metrics
 // are served beside the cameras'.
-func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger, metrics ...prometheus.Collector) error {
+func serve(ctx context.Context, s *site.Site, face site.Admin, log *slog.Logger, metrics ...prometheus.Collector) error {
 	tuneMemory(os.Getenv, log)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	var adminErr error
-	if listen != "" {
-		face, err := newAdmin(s, log, metrics)
+	if face.Listen != "" {
+		server, err := newAdmin(s, face, log, metrics)
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp", listen)
+		l, err := net.Listen("tcp", face.Listen)
 		if err != nil {
 			return fmt.Errorf("admin.listen: %w", err)
 		}
@@ -75,7 +75,7 @@ func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger, m
 		defer wg.Wait()
 		defer stop()
 		wg.Go(func() {
-			if err := face.Serve(actx, l); err != nil {
+			if err := server.Serve(actx, l); err != nil {
 				adminErr = err
 				log.Error("admin", "err", err)
 			}
@@ -89,12 +89,12 @@ func serve(ctx context.Context, s *site.Site, listen string, log *slog.Logger, m
 	return adminErr
 }
 
-func newAdmin(s *site.Site, log *slog.Logger, metrics []prometheus.Collector) (*admin.Server, error) {
+func newAdmin(s *site.Site, face site.Admin, log *slog.Logger, metrics []prometheus.Collector) (*admin.Server, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(metrics...)
 	return admin.New(admin.Config{
-		Cameras: s.Cameras, Version: versionText(), Started: time.Now(), Registry: registry, Logger: log,
+		Cameras: s.Cameras, Version: versionText(), Started: time.Now(), Registry: registry, Profiles: face.Pprof, Logger: log,
 	})
 }
 

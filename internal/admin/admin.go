@@ -27,6 +27,7 @@ type Config struct {
 	Version  string
 	Started  time.Time
 	Registry *prometheus.Registry // what /metrics serves; New adds the cameras to it
+	Profiles bool                 // serve /debug/pprof to this machine
 	Logger   *slog.Logger
 }
 
@@ -57,6 +58,9 @@ func New(cfg Config) (*Server, error) {
 	s.mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}))
 	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	s.mux.HandleFunc("GET /readyz", s.ready)
+	if cfg.Profiles {
+		s.profiles()
+	}
 	return s, nil
 }
 

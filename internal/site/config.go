@@ -139,6 +139,7 @@ type ICEServer struct {
 // Admin is the HTTP server for status, metrics and health.
 type Admin struct {
 	Listen string `yaml:"listen"` // host:port, or "" for no server
+	Pprof  bool   `yaml:"pprof"`  // serve Go's profiles to this machine
 }
 
 // Log says what is logged, and how.
