@@ -37,9 +37,10 @@ e2e-full: ## Run the long tests against real servers too (run by hand)
 	CGO_ENABLED=0 go test -tags full -count=1 -timeout 30m ./internal/personalities
 	cd test && go test -tags e2e,full -count=1 -timeout 120m -v ./...
 
-bench: build ## Measure beside MediaMTX (25 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes
+bench: build ## Measure beside MediaMTX (20 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes
 	./test/setup.sh --bench
-	cd test && CGO_ENABLED=0 go run ./bench $(ARGS) -rtsp2whip ../bin/rtsp2whip \
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)" -o bin/rtsp2whip-symbols ./cmd/rtsp2whip
+	cd test && CGO_ENABLED=0 go run ./bench -symbols ../bin/rtsp2whip-symbols $(ARGS) -rtsp2whip ../bin/rtsp2whip \
 		-mediamtx "$$(./setup.sh --where)/bin/mediamtx-$$(sed -n 's/^MEDIAMTX_VERSION=//p' parts/versions.env)"
 
 bench-micro: ## Run the benchmarks of single packages; BENCH=regexp chooses, COUNT=10 feeds benchstat

@@ -18,13 +18,13 @@ const (
 var colours = map[string]string{"mediamtx": "#9aa5b1", "rtsp2whip": "#1f7a5c"}
 
 // chart draws CPU and p99 latency as SVG.
-func (d paper) chart() string {
+func (d *paper) chart(t sceneResult) string {
 	var b strings.Builder
 	width, height := 2*(panelWidth+margin)+margin, panelHeight+2*margin+24
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
-	d.panel(&b, margin, "CPU, % of one core", func(f figures) float64 { return f.CPU })
-	d.panel(&b, panelWidth+2*margin, "p99 of added latency, ms", func(f figures) float64 { return f.Last.P99 })
+	t.panel(&b, margin, "CPU, % of one core", func(f figures) float64 { return f.CPU })
+	t.panel(&b, panelWidth+2*margin, "p99 of added latency, ms", func(f figures) float64 { return f.Last.P99 })
 	for i, name := range subjects {
 		x, y := margin+i*110, height-14
 		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="12" height="12" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n",
@@ -34,7 +34,7 @@ func (d paper) chart() string {
 	return b.String()
 }
 
-func (d paper) panel(b *strings.Builder, left int, title string, value func(figures) float64) {
+func (d sceneResult) panel(b *strings.Builder, left int, title string, value func(figures) float64) {
 	most := 0.0
 	for _, r := range d.Rows {
 		for _, f := range r.By {

@@ -38,41 +38,63 @@ func dispatch(args []string) error {
 
 // plan is what to measure, and where to write it.
 type plan struct {
-	Cameras  []int
+	Scenes   []scene
+	Beside   bool // what happens beside cameras or servers that are down, too
 	Rounds   int
 	Duration time.Duration
 	Warmup   time.Duration
-	UDP      bool // cameras send over UDP, not TCP
-	Slices   int  // per picture
 
 	MediaMTX  string // program
 	RTSP2WHIP string
+	Symbols   string // rtsp2whip with its symbol table, for the profile; "": no profile
 	Only      string // one of the two programs, for profiling
-	Out       string // directory of the report; "" prints the table only
+	Out       string // directory of the report; "" prints the tables only
 	Perf      string // a directory for perf.data of each run of rtsp2whip
+}
+
+// scene is one kind of camera, in several numbers. It has a table of its own.
+type scene struct {
+	Transport string // TCP or UDP, between cameras and program
+	Slices    int    // in a picture
+	Cameras   []int
+}
+
+func (s scene) String() string {
+	if s.Slices == 1 {
+		return s.Transport
+	}
+	return fmt.Sprintf("%s, %d slices", s.Transport, s.Slices)
+}
+
+// published are the scenes of docs/benchmarks.md.
+var published = []scene{
+	{Transport: "TCP", Slices: 1, Cameras: []int{1, 10, 50, 100}},
+	{Transport: "TCP", Slices: 4, Cameras: []int{10, 50}},
+	{Transport: "UDP", Slices: 1, Cameras: []int{10, 50}},
 }
 
 func parsePlan(args []string) (*plan, error) {
 	p := &plan{}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	cameras := f.String("cameras", "1,10,50,100", "numbers of cameras, separated by commas")
-	quick := f.Bool("quick", false, "10 cameras, two rounds of 8 s: to see that it works")
+	cameras := f.String("cameras", "", "numbers of cameras, separated by commas; with -transport and -slices one table instead of all")
+	quick := f.Bool("quick", false, "10 cameras over TCP, two rounds of 8 s: to see that it works")
 	transport := f.String("transport", "tcp", "tcp or udp, between cameras and program")
+	slices := f.Int("slices", 1, "slices in a picture")
 	f.IntVar(&p.Rounds, "rounds", 3, "rounds; in each of them both programs run")
-	f.DurationVar(&p.Duration, "duration", 15*time.Second, "how long to measure in each run")
-	f.DurationVar(&p.Warmup, "warmup", 5*time.Second, "how long to wait before that, once all cameras are up")
-	f.IntVar(&p.Slices, "slices", 1, "slices in a picture")
+	f.DurationVar(&p.Duration, "duration", 10*time.Second, "how long to measure in each run")
+	f.DurationVar(&p.Warmup, "warmup", 4*time.Second, "how long to wait before that, once all cameras are up")
 	f.StringVar(&p.MediaMTX, "mediamtx", "", "the MediaMTX program")
 	f.StringVar(&p.RTSP2WHIP, "rtsp2whip", "", "the rtsp2whip program")
+	f.StringVar(&p.Symbols, "symbols", "", "rtsp2whip with its symbols, for the flame graph")
 	f.StringVar(&p.Only, "only", "", "measure one program only: mediamtx or rtsp2whip")
-	f.StringVar(&p.Out, "out", "", "directory to write benchmarks.json, benchmarks.md and benchmarks.svg to")
+	f.StringVar(&p.Out, "out", "", "directory to write benchmarks.json, .md and .svg, and flame.svg to")
 	f.StringVar(&p.Perf, "perf", "", "directory for a perf.data of each run of rtsp2whip; needs perf")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
+	given := map[string]bool{}
+	f.Visit(func(g *flag.Flag) { given[g.Name] = true })
 	if *quick {
-		given := map[string]bool{}
-		f.Visit(func(g *flag.Flag) { given[g.Name] = true })
 		for name, value := range map[string]string{"cameras": "10", "rounds": "2", "duration": "8s", "warmup": "3s"} {
 			if !given[name] {
 				_ = f.Set(name, value)
@@ -82,24 +104,37 @@ func parsePlan(args []string) (*plan, error) {
 	if err := p.programs(); err != nil {
 		return nil, err
 	}
-	for _, s := range strings.Split(*cameras, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(s))
+	if p.Rounds < 1 || p.Duration < time.Second {
+		return nil, fmt.Errorf("-rounds or -duration is out of range")
+	}
+	if !*quick && !given["cameras"] && !given["transport"] && !given["slices"] {
+		p.Scenes, p.Beside = published, p.Only == ""
+		return p, nil
+	}
+	if *cameras == "" {
+		_ = f.Set("cameras", "10,50")
+	}
+	one, err := newScene(*transport, *slices, *cameras)
+	p.Scenes = []scene{one}
+	return p, err
+}
+
+func newScene(transport string, slices int, cameras string) (scene, error) {
+	s := scene{Transport: strings.ToUpper(transport), Slices: slices}
+	for _, text := range strings.Split(cameras, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < 1 || n > 1000 {
-			return nil, fmt.Errorf("-cameras: %q is no number of cameras", s)
+			return s, fmt.Errorf("-cameras: %q is no number of cameras", text)
 		}
-		p.Cameras = append(p.Cameras, n)
+		s.Cameras = append(s.Cameras, n)
 	}
-	switch *transport {
-	case "tcp":
-	case "udp":
-		p.UDP = true
-	default:
-		return nil, fmt.Errorf("-transport: %q is neither tcp nor udp", *transport)
+	if s.Transport != "TCP" && s.Transport != "UDP" {
+		return s, fmt.Errorf("-transport: %q is neither tcp nor udp", transport)
 	}
-	if p.Slices < 1 || p.Slices > 8 || p.Rounds < 1 || p.Duration < time.Second {
-		return nil, fmt.Errorf("-slices, -rounds or -duration is out of range")
+	if slices < 1 || slices > 8 {
+		return s, fmt.Errorf("-slices: %d is not in 1 to 8", slices)
 	}
-	return p, nil
+	return s, nil
 }
 
 // programs makes the paths absolute: each process has a working directory of its
@@ -118,6 +153,13 @@ func (p *plan) programs() error {
 			return fmt.Errorf("-%s: %q is no program", name, *path)
 		}
 		*path = abs
+	}
+	if p.Symbols != "" {
+		abs, err := filepath.Abs(p.Symbols)
+		if err != nil {
+			return err
+		}
+		p.Symbols = abs
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ var subjects = []string{"mediamtx", "rtsp2whip"}
 
 // result is one run of one program.
 type result struct {
+	Scene     string
 	Program   string
 	Cameras   int
 	Round     int
@@ -28,6 +29,7 @@ type result struct {
 	Up        float64 // seconds until every camera's first whole picture had arrived
 	Simulator float64 // seconds of CPU of the cameras
 	Sink      float64 // seconds of CPU of the receiver
+	Calls     float64 // system calls a picture, counted after the rest; 0: not counted
 	Sent      cameraStats
 	Received  sinkStats
 }
@@ -42,36 +44,41 @@ func (p *plan) run() error {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "bench: logs of all programs are in", dir)
-	var results []result
-	for _, n := range p.Cameras {
-		got, err := p.measureCount(dir, n)
-		if err != nil {
-			return fmt.Errorf("%d cameras: %w; see %s", n, err, dir)
+	doc := p.newPaper()
+	for _, s := range p.Scenes {
+		var results []result
+		for _, n := range s.Cameras {
+			got, err := p.measureCount(dir, s, n)
+			if err != nil {
+				return fmt.Errorf("%s, %d cameras: %w; see %s", s, n, err, dir)
+			}
+			results = append(results, got...)
 		}
-		results = append(results, got...)
+		doc.add(s, results)
 	}
-	if err := p.report(results); err != nil {
+	if p.Beside {
+		if doc.Beside, err = p.measureBeside(dir); err != nil {
+			return fmt.Errorf("%w; see %s", err, dir)
+		}
+	}
+	if p.Symbols != "" {
+		if doc.Profile, err = p.profile(dir); err != nil {
+			return fmt.Errorf("profile: %w; see %s", err, dir)
+		}
+	}
+	if err := p.report(doc); err != nil {
 		return err
 	}
 	return os.RemoveAll(dir)
 }
 
 // measureCount runs the programs in turn on the same cameras and receiver.
-func (p *plan) measureCount(dir string, n int) ([]result, error) {
-	port, err := freePorts()
-	if err != nil {
-		return nil, err
-	}
-	cameras, err := launchSelf(filepath.Join(dir, "cameras.log"), "cameras",
-		fmt.Sprint("-n=", n), fmt.Sprint("-slices=", p.Slices), fmt.Sprint("-port=", port))
+func (p *plan) measureCount(dir string, s scene, n int) ([]result, error) {
+	cameras, sink, err := p.stage(dir, s, n)
 	if err != nil {
 		return nil, err
 	}
 	defer cameras.end()
-	sink, err := launchSelf(filepath.Join(dir, "sink.log"), "sink")
-	if err != nil {
-		return nil, err
-	}
 	defer sink.end()
 	var out []result
 	for round := range p.Rounds {
@@ -79,24 +86,43 @@ func (p *plan) measureCount(dir string, n int) ([]result, error) {
 			if p.Only != "" && p.Only != name {
 				continue
 			}
-			r, err := p.measure(dir, name, n, round, cameras, sink)
+			r, err := p.measure(dir, s, name, n, round, cameras, sink)
 			if err != nil {
 				return nil, fmt.Errorf("%s, round %d: %w", name, round+1, err)
 			}
 			out = append(out, r)
-			fmt.Fprintf(os.Stderr, "bench: %3d cameras, round %d, %-9s %5.1f %% of a core, %4.0f MB, p99 %6.2f ms, %d lost, up in %.1f s\n",
-				n, round+1, name, r.cpu()*100, float64(r.RSS)/1e6, r.Received.Last.P99/1000, r.Received.Lost, r.Up)
+			fmt.Fprintf(os.Stderr, "bench: %s, %3d cameras, round %d, %-9s %5.1f %% of a core, %4.0f MB, p99 %6.2f ms, %d lost, up in %.1f s\n",
+				s, n, round+1, name, r.cpu()*100, float64(r.RSS)/1e6, r.Received.Last.P99/1000, r.Received.Lost, r.Up)
 		}
 	}
 	return out, nil
 }
 
+// stage starts cameras and a receiver.
+func (p *plan) stage(dir string, s scene, n int) (cameras, sink *process, err error) {
+	port, err := freePorts()
+	if err != nil {
+		return nil, nil, err
+	}
+	cameras, err = launchSelf(filepath.Join(dir, "cameras.log"), "cameras",
+		fmt.Sprint("-n=", n), fmt.Sprint("-slices=", s.Slices), fmt.Sprint("-port=", port))
+	if err != nil {
+		return nil, nil, err
+	}
+	sink, err = launchSelf(filepath.Join(dir, "sink.log"), "sink")
+	if err != nil {
+		cameras.end()
+		return nil, nil, err
+	}
+	return cameras, sink, nil
+}
+
 // measure is one run of one program.
-func (p *plan) measure(dir, name string, n, round int, cameras, sink *process) (result, error) {
-	r := result{Program: name, Cameras: n, Round: round}
-	log := filepath.Join(dir, fmt.Sprintf("%s-%d-%d.log", name, n, round))
+func (p *plan) measure(dir string, s scene, name string, n, round int, cameras, sink *process) (result, error) {
+	r := result{Scene: s.String(), Program: name, Cameras: n, Round: round}
+	log := filepath.Join(dir, fmt.Sprintf("%s-%s-%d-%d-%d.log", name, s.Transport, s.Slices, n, round))
 	began := time.Now()
-	subject, err := p.launch(dir, log, name, n, cameras.said.URL, sink.said.URL)
+	subject, err := p.launch(dir, log, name, s.Transport, ways(n, cameras.said.URL, sink.said.URL, filepath.Base(log)))
 	if err != nil {
 		return r, err
 	}
@@ -147,6 +173,12 @@ func (p *plan) measure(dir, name string, n, round int, cameras, sink *process) (
 		return r, err
 	}
 	stopPerf()
+	// Counting costs a little, so it comes last, and once.
+	if round == 0 {
+		if r.Calls, err = systemCalls(subject, cameras); err != nil {
+			return r, err
+		}
+	}
 	r.Sent.Pictures -= sent.Pictures
 	r.Sent.Packets -= sent.Packets
 	r.Sent.Overruns -= sent.Overruns
@@ -204,25 +236,36 @@ func forget(sink *process) error {
 	return res.Body.Close()
 }
 
-// launch writes a program's configuration and starts it.
-func (p *plan) launch(dir, log, name string, n int, from, to string) (*process, error) {
-	var b strings.Builder
-	transport, path, args := "tcp", p.RTSP2WHIP, []string{"run", "-c"}
-	if p.UDP {
-		transport = "udp"
+// way is one camera's: from an RTSP URL to a WHIP endpoint.
+type way struct{ from, to string }
+
+// ways are those of n cameras, from the first URL's paths to the second's. mark
+// tells one run's sessions from another's.
+func ways(n int, from, to, mark string) []way {
+	out := make([]way, n)
+	for i := range out {
+		out[i] = way{fmt.Sprintf("%s/%d", from, i), fmt.Sprintf("%s/%s-%d", to, mark, i)}
 	}
+	return out
+}
+
+// launch writes a program's configuration and starts it.
+func (p *plan) launch(dir, log, name, transport string, all []way) (*process, error) {
+	var b strings.Builder
+	transport = strings.ToLower(transport)
+	path, args := p.RTSP2WHIP, []string{"run", "-c"}
 	if name == "mediamtx" {
 		path, args = p.MediaMTX, nil
 		b.WriteString("logLevel: warn\nrtsp: false\nrtmp: false\nhls: false\nwebrtc: false\nsrt: false\nmoq: false\npaths:\n")
 	} else {
-		fmt.Fprintf(&b, "log: {level: warn}\nadmin: {listen: \"\"}\ndefaults: {transport: %s}\ncameras:\n", transport)
+		fmt.Fprintf(&b, "log: {level: error}\nadmin: {listen: \"\"}\ndefaults: {transport: %s}\ncameras:\n", transport)
 	}
-	for i := range n {
+	for i, w := range all {
 		if name == "mediamtx" {
-			fmt.Fprintf(&b, "  c%d: {source: \"%s/%d\", rtspTransport: %s, forward: [{dest: \"whip%s/%s-%d\"}]}\n",
-				i, from, i, transport, strings.TrimPrefix(to, "http"), filepath.Base(log), i)
+			fmt.Fprintf(&b, "  c%d: {source: \"%s\", rtspTransport: %s, forward: [{dest: \"whip%s\"}]}\n",
+				i, w.from, transport, strings.TrimPrefix(w.to, "http"))
 		} else {
-			fmt.Fprintf(&b, "  - {name: c%d, url: \"%s/%d\", whip: {url: \"%s/%s-%d\"}}\n", i, from, i, to, filepath.Base(log), i)
+			fmt.Fprintf(&b, "  - {name: c%d, url: \"%s\", whip: {url: \"%s\"}}\n", i, w.from, w.to)
 		}
 	}
 	config := filepath.Join(dir, name+".yml")
