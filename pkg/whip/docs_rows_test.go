@@ -60,7 +60,7 @@ var transportRows = []row{
 	{"T10", "Circuit breaker (RFC 8083)", "TestBreaker TestTCPRate TestCongestionIntervals TestBreakerStartsAnew TestBreakerEndsTheSession TestCongestionPauses TestSilentServerEndsTheSession", "Reports that have never come end nothing: consent checks tell whether anyone is there."},
 	{"T11", "Consent checks at 4 s or more; none answered, no media", "TestConsentPace TestSilentServerEndsTheSession", ""},
 	{"T12", "The end of DTLS revokes consent", "TestServerClosesTheSession", ""},
-	{"T13", "Full ICE, TURN over UDP and TCP, ICE-TCP, IPv6", "TestRecommendedRelay TestRestartOnRelay TestICETCP TestUDPBeforeTCP TestServerReflexiveCandidates", "TURN over TLS and networks of IPv6 alone have no test here."},
+	{"T13", "Full ICE, TURN over UDP and TCP, ICE-TCP, IPv6", "TestRecommendedRelay TestRestartOnRelay TestICETCP TestUDPBeforeTCP TestServerReflexiveCandidates", "TURN over TLS and networks of IPv6 alone are tested with real servers, in test/e2e."},
 	{"T14", "DSCP: AF41 for video, EF for audio, with an off switch", "TestTrafficClass TestMarkedSocket", "Off unless configured. The tracks of a session share a socket, and audio beside video shares its mark."},
 	{"T15", "The mid header extension; unknown RTCP is ignored", "TestExtras TestNoExtras", ""},
 	{"T16", ".local candidates never stall", "TestLocalNamesInTheAnswer", ""},

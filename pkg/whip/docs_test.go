@@ -29,6 +29,7 @@ Each requirement on a WHIP client (RFC 9725) and on a sender of WebRTC media, wi
 the tests of ` + "`pkg/whip`" + ` that hold it, or the reason why none does. This page is
 written by ` + "`go test ./pkg/whip -run TestDocument -update`" + ` and compared by the same
 test without the flag; a name of a test that does not exist fails it.
+[whip-servers.md](whip-servers.md) says what the client gets out of real servers.
 `
 
 // TestDocument compares docs/whip.md with the tables below, and these with the tests

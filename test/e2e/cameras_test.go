@@ -20,7 +20,7 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/test/parts"
 )
 
-var update = flag.Bool("update", false, "write what MediaMTX does into docs/cameras.md")
+var update = flag.Bool("update", false, "write what was measured into the pages of docs")
 
 const camerasPage = "../../docs/cameras.md"
 

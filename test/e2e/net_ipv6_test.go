@@ -17,9 +17,8 @@ func TestIPv6Only(t *testing.T) {
 	}
 	box := parts.NewBox(t, parts.BoxIPv6)
 	lk := parts.StartLiveKitWith(t, parts.LiveKitOptions{Host: parts.FarIPv6})
-	path, took := playsInRoom(t, box, lk, "")
-	t.Logf("video in the room after %.1f s by %s", took.Seconds(), path)
-	if !strings.HasPrefix(path, "["+parts.BoxIPv6+"]:") {
+	gateway, _ := playsInRoom(t, box, lk)
+	if path := status(t, gateway, "gate").Path; !strings.HasPrefix(path, "["+parts.BoxIPv6+"]:") {
 		t.Errorf("the path is %s", path)
 	}
 }

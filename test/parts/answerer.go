@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -69,9 +70,18 @@ func StartAnswerer(t testing.TB, o AnswererOptions) *Answerer {
 	server.Start()
 	t.Cleanup(server.Close)
 	a.url = server.URL
-	a.browser.AllowMedia(a.url)
-	a.browser.Open(a.url)
+	// The page is at a loopback address: only there, or over https, may it be allowed
+	// anything.
+	page := httptest.NewServer(http.HandlerFunc(servePage))
+	t.Cleanup(page.Close)
+	a.browser.AllowMedia(page.URL)
+	a.browser.Open(page.URL)
 	return a
+}
+
+func servePage(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(answererPage)
 }
 
 // Base is the endpoint's URL without its path.
@@ -93,11 +103,6 @@ func (a *Answerer) Video() (*Inbound, error) {
 
 // ServeHTTP is the endpoint and its sessions.
 func (a *Answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(answererPage)
-		return
-	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -223,4 +228,7 @@ func attribute(sdp, name string) string {
 	return ""
 }
 
-func etagOf(answer string) string { return `"` + attribute(answer, "ice-ufrag") + `"` }
+// etagOf is the entity tag of a description's ICE session.
+func etagOf(answer string) string {
+	return fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256([]byte(attribute(answer, "ice-ufrag"))))[:16])
+}

@@ -42,7 +42,6 @@ max-port=49999
 pidfile=/dev/null
 log-file=stdout
 simple-log
-verbose
 `, c.host, c.host, c.port, tls, c.Secret))
 	c.Process = Run(t, Command{
 		Name: "turnserver",
@@ -78,3 +77,6 @@ func (c *Coturn) LiveKit(transport string) string {
 	}
 	return fmt.Sprintf("  turn_servers:\n  - {host: %q, port: %d, protocol: %s, secret: %q}\n", c.host, port, transport, c.Secret)
 }
+
+// Port is where it takes UDP and TCP.
+func (c *Coturn) Port() int { return c.port }

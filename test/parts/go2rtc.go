@@ -41,3 +41,29 @@ streams: {camera: ""}
 func (g *Go2RTC) WHIP() string { return g.base() + "/api/webrtc?dst=camera" }
 
 func (g *Go2RTC) base() string { return "http://" + hostPort(g.host, g.port) }
+
+// Packets counts the video packets of the newest session; 0 if there is none.
+func (g *Go2RTC) Packets() (int, error) {
+	var streams map[string]struct {
+		Producers []struct {
+			Receivers []struct {
+				Codec struct {
+					Type string `json:"codec_type"`
+				} `json:"codec"`
+				Packets int `json:"packets"`
+			} `json:"receivers"`
+		} `json:"producers"`
+	}
+	if err := getJSON(httpClient, g.base()+"/api/streams", &streams); err != nil {
+		return 0, err
+	}
+	newest := 0
+	for _, p := range streams["camera"].Producers {
+		for _, r := range p.Receivers {
+			if r.Codec.Type == "video" {
+				newest = r.Packets
+			}
+		}
+	}
+	return newest, nil
+}

@@ -17,18 +17,23 @@ type MediaMTX struct {
 // StartMediaMTX starts a server that lets anyone publish and read any path.
 func StartMediaMTX(t testing.TB) *MediaMTX {
 	t.Helper()
-	return StartMediaMTXAt(t, "")
+	return StartMediaMTXAt(t, "", nil)
 }
 
 // StartMediaMTXAt starts one that takes WHIP and its media at another address, the
-// media over TCP too.
-func StartMediaMTXAt(t testing.TB, host string) *MediaMTX {
+// media over TCP too. The TURN server, if any, is named to those that publish.
+func StartMediaMTXAt(t testing.TB, host string, turn *Coturn) *MediaMTX {
 	t.Helper()
 	m := &MediaMTX{host: hostOr(host), rtspPort: FreePort(t), webrtcPort: FreePort(t), udpPort: FreePort(t), apiPort: FreePort(t)}
 	rtpPort := FreePortPair(t)
-	tcp := ""
+	more := ""
 	if host != "" {
-		tcp = fmt.Sprintf("\nwebrtcLocalTCPAddress: %q", hostPort(m.host, FreePort(t)))
+		more = fmt.Sprintf("\nwebrtcLocalTCPAddress: %q", hostPort(m.host, FreePort(t)))
+	}
+	if turn != nil {
+		user, credential := turn.Credentials()
+		more += fmt.Sprintf("\nwebrtcICEServers2: [{url: %q, username: %q, password: %q, clientOnly: true}]",
+			turn.URL("tcp"), user, credential)
 	}
 	config := writeConfig(t, "mediamtx.yml", fmt.Sprintf(`
 logLevel: info
@@ -50,7 +55,7 @@ moq: false
 paths:
   all_others:
 `, m.apiPort, largestReadBuffer(), m.rtspPort, rtpPort, rtpPort+1,
-		hostPort(m.host, m.webrtcPort), hostPort(m.host, m.udpPort), m.host, tcp))
+		hostPort(m.host, m.webrtcPort), hostPort(m.host, m.udpPort), m.host, more))
 	m.Process = Run(t, Command{
 		Name: "mediamtx",
 		Path: cached(t, "bin", "mediamtx-"+version(t, "MEDIAMTX_VERSION")),

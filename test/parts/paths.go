@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,20 @@ func version(t testing.TB, key string) string {
 	}
 	t.Fatalf("versions.env has no %s", key)
 	return ""
+}
+
+// Version is that of a server which test/setup.sh builds, by its name in
+// versions.env.
+func Version(t testing.TB, name string) string {
+	t.Helper()
+	return version(t, name+"_VERSION")
+}
+
+// InstalledVersion is what a program of the system says of itself.
+func InstalledVersion(t testing.TB, args []string, names ...string) string {
+	t.Helper()
+	out, _ := exec.Command(installed(t, names...), args...).CombinedOutput()
+	return regexp.MustCompile(`\d+(\.\d+)+`).FindString(string(out))
 }
 
 // cachePath is where test/setup.sh puts what it builds: by the rules of XDG on

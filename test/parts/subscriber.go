@@ -114,6 +114,13 @@ func (s *Subscriber) FlowsSince(identity string, since time.Time) error {
 	return fmt.Errorf("%s: %d video packets since the first key frame", identity, n)
 }
 
+// Packets counts a participant's video packets so far.
+func (s *Subscriber) Packets(identity string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.seen[identity])
+}
+
 // LongestGap is the longest time without a packet of a participant in [from, to].
 func (s *Subscriber) LongestGap(identity string, from, to time.Time) time.Duration {
 	s.mu.Lock()

@@ -1,6 +1,8 @@
 package parts
 
 import (
+	"bytes"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +31,7 @@ type Exchange struct {
 	ContentType string // of the request
 	Status      int
 	ICEServers  int // links with rel="ice-server" in the response
+	TCP         int // TCP candidates in it that take connections
 }
 
 // StartTap listens on an address for the length of the test; target is the server's
@@ -60,6 +63,15 @@ func StartTap(t testing.TB, host, target string) *Tap {
 }
 
 func (t *Tap) note(res *http.Response) {
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	_ = res.Body.Close()
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	tcp := 0
+	for _, line := range candidateLines(string(body)) {
+		if f := strings.Fields(line); len(f) > 2 && strings.EqualFold(f[2], "tcp") && !strings.Contains(line, "tcptype active") {
+			tcp++
+		}
+	}
 	links := 0
 	for _, l := range res.Header.Values("Link") {
 		links += strings.Count(l, "ice-server")
@@ -69,11 +81,11 @@ func (t *Tap) note(res *http.Response) {
 	defer t.mu.Unlock()
 	t.seen = append(t.seen, Exchange{
 		At: time.Now(), Method: q.Method, Path: q.URL.Path, IfMatch: q.Header.Get("If-Match"),
-		ContentType: q.Header.Get("Content-Type"), Status: res.StatusCode, ICEServers: links,
+		ContentType: q.Header.Get("Content-Type"), Status: res.StatusCode, ICEServers: links, TCP: tcp,
 	})
 }
 
-// Exchanges are those of one method, the oldest first; of PATCH, only those of WHIP.
+// Exchanges are those of one method, the oldest first.
 func (t *Tap) Exchanges(method string) []Exchange {
 	t.mu.Lock()
 	defer t.mu.Unlock()
