@@ -74,26 +74,6 @@ func (c *checker) source(at func(string) string, cam *Camera) {
 	c.tls(at, cam, scheme)
 }
 
-// sub checks the URL of the smaller stream, which goes by the camera's one account,
-// and returns its scheme.
-func (c *checker) sub(at func(string) string, cam *Camera) string {
-	if cam.SubURL == "" {
-		return ""
-	}
-	u := c.url(at("sub_url"), cam.SubURL, "RTSP", rtspSchemes(cam.SubURL)...)
-	switch {
-	case u == nil:
-		return ""
-	case u.User != nil:
-		c.fail(at("sub_url"), "%s: has a user name: leave it out, those of the camera are used", shownURL(cam.SubURL))
-	case cam.SubURL == cam.URL:
-		c.fail(at("sub_url"), "is the same as url: give the address of the camera's smaller stream, or none")
-	case tunnelled(u.Scheme) && (cam.Transport == TransportUDP || cam.Transport == TransportMulticast):
-		c.fail(at("transport"), "%s: cannot go through the tunnel of %s://", quoted(string(cam.Transport)), u.Scheme)
-	}
-	return u.Scheme
-}
-
 func (c *checker) tls(at func(string) string, cam *Camera, scheme string) {
 	if cam.TLS.SHA256 != "" {
 		if digits, ok := fingerprint(cam.TLS.SHA256); !ok {
