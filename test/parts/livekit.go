@@ -232,3 +232,14 @@ func (l *LiveKit) RoomToken(t testing.TB, room, identity string, life time.Durat
 	}
 	return token
 }
+
+// StreamKey is the key of an ingress.
+func (l *LiveKit) StreamKey(t testing.TB, ingress string) string {
+	t.Helper()
+	res, err := lksdk.NewIngressClient(l.HTTP(), l.Key, l.Secret).
+		ListIngress(context.Background(), &livekit.ListIngressRequest{IngressId: ingress})
+	if err != nil || len(res.Items) != 1 {
+		t.Fatalf("ingress %s: %v, %v", ingress, res, err)
+	}
+	return res.Items[0].StreamKey
+}
