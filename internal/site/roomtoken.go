@@ -40,6 +40,10 @@ func (c *checker) roomToken(at func(string) string, cam *Camera, lk LiveKit) {
 		}
 	}
 	cam.Via = ViaServer
+	if lk.Via == ViaSDK {
+		cam.Via = ViaSDK
+		c.sdk(at, cam, lk)
+	}
 	cam.Room, cam.Identity, cam.DisplayName, cam.Metadata, cam.Attributes = "", "", "", "", nil
 	r := cam.RoomToken
 	switch {

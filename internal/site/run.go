@@ -58,8 +58,11 @@ func newPublisher(c Camera, shared *common, userAgent string, log *slog.Logger) 
 	}
 	var dst publisher.Target
 	if c.Via == ViaSDK {
-		dst = newSDKTarget(c, shared, clog)
-	} else if dst, err = newTarget(c, shared.lk, shared.livekit, shared.media, clog); err != nil {
+		dst, err = newSDKTarget(c, shared, clog)
+	} else {
+		dst, err = newTarget(c, shared.lk, shared.livekit, shared.media, clog)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	pc := publisher.Config{

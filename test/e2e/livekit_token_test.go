@@ -53,8 +53,14 @@ cameras:
   - {name: by-file, url: %q, room_token: {token_file: %q}}
   - {name: by-url, url: %q, room_token: {token_url: "%s/?camera={name}", bearer: of-this-box}}
 `, lk.URL(), camera.URL(), file, camera.URL(), operator.URL))
+	sdk := parts.StartGateway(t, "rtsp2whip-sdk", fmt.Sprintf(`
+livekit: {url: %q, via: sdk}
+cameras:
+  - {name: by-sdk, url: %q, room_token: {token_url: "%s/?camera={name}", bearer: of-this-box}}
+`, lk.URL(), camera.URL(), operator.URL))
 	gateway.WaitLive(15*time.Second, "by-file", "by-url")
-	for _, identity := range []string{"by-file", "by-url"} {
+	sdk.WaitLive(15*time.Second, "by-sdk")
+	for _, identity := range []string{"by-file", "by-url", "by-sdk"} {
 		p, err := lk.Participant("yard", identity)
 		if err != nil || p.Name != "The "+identity || p.Attributes["made"] != "elsewhere" {
 			t.Errorf("%s: %v, %v", identity, p, err)
