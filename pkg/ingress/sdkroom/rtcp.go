@@ -20,6 +20,10 @@ type feedback struct {
 	keyAsked uint64
 }
 
+// mostCounts bounds what a server can make us remember: a session has two tracks, and
+// others each time the SDK has had to join anew.
+const mostCounts = 32
+
 type trackFeedback struct {
 	nacked   uint64
 	lost     float64
@@ -77,6 +81,9 @@ func (f *feedback) take(packets []rtcp.Packet, now time.Time) {
 func (f *feedback) of(ssrc uint32) *trackFeedback {
 	t := f.counts[ssrc]
 	if t == nil {
+		if len(f.counts) >= mostCounts {
+			clear(f.counts) // they are of nobody's tracks
+		}
 		t = &trackFeedback{}
 		f.counts[ssrc] = t
 	}
