@@ -13,8 +13,12 @@ import (
 const (
 	passingFirst = 500 * time.Millisecond
 	passingMax   = 5 * time.Second
-	slowFirst    = 10 * time.Second
-	slowMax      = 2 * time.Minute
+	// passingMany failures in a row, of half a minute as a rule, are no restart any
+	// more. From then on waits are half a limit at least: a hundred cameras that are
+	// all down take half a percent of a core.
+	passingMany = 12
+	slowFirst   = 10 * time.Second
+	slowMax     = 2 * time.Minute
 	// retryAfterMax bounds what a server may ask for: a typo in its
 	// configuration must not silence a camera for a day.
 	retryAfterMax = 5 * time.Minute
@@ -34,7 +38,8 @@ func (b *backoff) reset() { b.passing, b.slow = 0, 0 }
 
 // next returns how long to wait after a failure. Passing faults use full
 // jitter (0..limit), so that a hundred cameras behind one switch do not come
-// back in step; slow ones keep at least half of the limit.
+// back in step; slow ones, and passing ones in the long run, keep at least half of
+// the limit.
 func (b *backoff) next(f Fault) time.Duration {
 	var d time.Duration
 	if f.Slow {
@@ -43,8 +48,11 @@ func (b *backoff) next(f Fault) time.Duration {
 		d = limit/2 + time.Duration(b.rand()*float64(limit/2))
 	} else {
 		limit := doubled(passingFirst, b.passing, passingMax)
+		if b.passing >= passingMany {
+			d = limit / 2
+		}
 		b.passing++
-		d = time.Duration(b.rand() * float64(limit))
+		d += time.Duration(b.rand() * float64(limit-d))
 	}
 	return max(d, min(f.RetryAfter, retryAfterMax))
 }

@@ -91,6 +91,15 @@ func TestBackoff(t *testing.T) {
 	if got := b.next(slow); got != 5*time.Second {
 		t.Errorf("slow retries keep half of their limit: %v", got)
 	}
+	for i := range 30 {
+		want := time.Duration(0)
+		if i+1 >= passingMany {
+			want = passingMax / 2
+		}
+		if got := b.next(passing); got != want {
+			t.Errorf("failure %d in a row: %v, want %v", i+2, got, want)
+		}
+	}
 	if got := b.next(Fault{RetryAfter: 42 * time.Second}); got != 42*time.Second {
 		t.Errorf("Retry-After: %v", got)
 	}

@@ -251,7 +251,7 @@ func (p *Publisher) prove(ctx context.Context, session TargetSession, feeds []*f
 		if err != nil {
 			return err
 		}
-		every := proofEvery
+		every := together(e.now, proofEvery)
 		if d != nil {
 			if e.now.Sub(connected) < quietUntil {
 				every = proofSoon

@@ -63,14 +63,16 @@ func (s *sample) rates(r reading) (fps, bitrate float64) {
 
 // runSampler keeps the rates and looks at what the repacker has found out.
 func (p *Publisher) runSampler(ctx context.Context) {
-	tick := time.NewTicker(samplePeriod)
-	defer tick.Stop()
+	timer := time.NewTimer(together(time.Now(), samplePeriod))
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			p.takeSample(time.Now())
+		case <-timer.C:
+			now := time.Now()
+			p.takeSample(now)
+			timer.Reset(together(now, samplePeriod))
 		}
 	}
 }

@@ -25,7 +25,7 @@ func (s *Session) watch() {
 		tick = min(tick, max(stall/4, 5*time.Millisecond))
 	}
 	tick = min(tick, s.src.reportEvery)
-	t := time.NewTicker(tick)
+	t := time.NewTimer(watchWait(time.Now(), tick))
 	defer t.Stop()
 	playing := time.Since(s.started)
 	reported := time.Now()
@@ -34,6 +34,7 @@ func (s *Session) watch() {
 		case <-s.done:
 			return
 		case now := <-t.C:
+			t.Reset(watchWait(now, tick))
 			if stall > 0 && stalled(watched(rs), playing, now.Sub(s.started), stall) {
 				s.end(l.fail("receive", ErrStalled))
 				return
@@ -46,6 +47,16 @@ func (s *Session) watch() {
 			}
 		}
 	}
+}
+
+// watchWait is how long to wait for about d. Waits of a second end on a grid, so that
+// those of many cameras do not each wake the program up.
+func watchWait(now time.Time, d time.Duration) time.Duration {
+	const grid = 250 * time.Millisecond
+	if d < 2*grid {
+		return d
+	}
+	return now.Add(d).Round(grid).Sub(now)
 }
 
 // watched is the receiver whose silence counts: the video's, if it is played.

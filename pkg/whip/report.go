@@ -6,6 +6,15 @@ import (
 	"github.com/pion/rtcp"
 )
 
+// reportSlot is the grid on which sender reports are sent, so that those of many
+// sessions do not each wake the program up.
+const reportSlot = 250 * time.Millisecond
+
+// reportWait is how long to wait for the next report, about reportInterval.
+func reportWait(now time.Time) time.Duration {
+	return now.Add(reportInterval).Round(reportSlot).Sub(now)
+}
+
 // ntpTime is a time as in RTCP (RFC 3550 section 4): seconds since 1900 in 32.32
 // bits fixed point.
 func ntpTime(t time.Time) uint64 {

@@ -158,8 +158,8 @@ func (s *Session) Close(ctx context.Context) error {
 
 // run is the session's goroutine from the moment that it is connected.
 func (s *Session) run() {
-	ticker := time.NewTicker(reportInterval)
-	defer ticker.Stop()
+	tick := time.NewTimer(reportWait(time.Now()))
+	defer tick.Stop()
 	ticks := 0
 	for {
 		select {
@@ -173,7 +173,8 @@ func (s *Session) run() {
 			if s.peer.disconnected() {
 				s.newPath("silence")
 			}
-		case <-ticker.C:
+		case now := <-tick.C:
+			tick.Reset(reportWait(now))
 			s.sendReports()
 			if err := s.tripped(time.Now()); err != nil {
 				s.finish(err)
