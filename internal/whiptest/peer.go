@@ -116,7 +116,9 @@ func (s *Session) negotiate(offer string) (string, error) {
 	case <-time.After(Wait):
 		return "", errors.New("gathering takes too long")
 	}
-	return s.pc.LocalDescription().SDP, nil
+	sdp := s.pc.LocalDescription().SDP
+	keepPasswords(sdp)
+	return sdp, nil
 }
 
 func newAPI(cfg Config, mux ice.UDPMux, tcp ice.TCPMux) (*webrtc.API, error) {

@@ -284,6 +284,8 @@ func (s *Server) record(r *http.Request) Request {
 	req := Request{
 		Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Body: string(body), Host: r.Host, At: time.Now(),
 	}
+	keepAuthorization(req.Header.Get("Authorization"))
+	keepPasswords(req.Body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, old := range s.requests {

@@ -3,6 +3,7 @@ package whiptest
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,36 @@ func TestScript(t *testing.T) {
 	if res, body := request(t, "POST", s.URL(), "", offer(t)); res.StatusCode != 201 || body != "changed" {
 		t.Errorf("%d %q", res.StatusCode, body)
 	}
+}
+
+func TestSecrets(t *testing.T) {
+	s := NewServer(t, Config{})
+	sdp := offer(t)
+	if res, _ := request(t, "POST", s.URL(), "a-token-of-mine", sdp); res.StatusCode != 201 {
+		t.Fatal(res.Status)
+	}
+	keepAuthorization("Basic dXNlcjphLXBhc3N3b3Jk") // user:a-password
+	keepSecret("short")
+	all := Secrets()
+	for _, want := range []string{"a-token-of-mine", "a-password", "dXNlcjphLXBhc3N3b3Jk", StreamKey, TURNCredential,
+		password(t, sdp), password(t, s.WaitSession(t).Answer())} {
+		if !slices.Contains(all, want) {
+			t.Errorf("%q is not known for a secret", want)
+		}
+	}
+	if slices.Contains(all, "short") || slices.Contains(all, "") {
+		t.Errorf("%q", all)
+	}
+}
+
+func password(t *testing.T, sdp string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(sdp, "a=ice-pwd:")
+	pwd, _, ok := strings.Cut(rest, "\r\n")
+	if !ok {
+		t.Fatalf("no password in %q", sdp)
+	}
+	return pwd
 }
 
 // A hanging request must not keep the server from ending with the test.

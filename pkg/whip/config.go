@@ -190,7 +190,7 @@ func New(cfg Config) (*Client, error) {
 	c.endpoint = u
 	c.cfg.Loopback = cfg.Loopback || isLoopback(u.Hostname())
 	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
+		c.log = slog.New(unlogged)
 	}
 	return c, nil
 }
@@ -202,6 +202,9 @@ func (c *Client) Plaintext() bool { return c.endpoint.Scheme == "http" }
 
 // Endpoint is the endpoint's URL in a form that is fit for a log.
 func (c *Client) Endpoint() string { return redactURL(c.endpoint) }
+
+// unlogged takes the messages of clients without a Logger; the tests listen.
+var unlogged = slog.DiscardHandler
 
 func parseEndpoint(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)

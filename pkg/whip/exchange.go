@@ -123,7 +123,8 @@ func (c *Client) authorization(ctx context.Context) (header string, secrets []st
 		password, _ := c.userInfo.Password()
 		req := http.Request{Header: http.Header{}}
 		req.SetBasicAuth(c.userInfo.Username(), password)
-		return req.Header.Get("Authorization"), append(secrets, password), nil
+		header := req.Header.Get("Authorization")
+		return header, append(secrets, password, strings.TrimPrefix(header, "Basic ")), nil
 	}
 	return "", secrets, nil
 }

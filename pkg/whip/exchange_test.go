@@ -3,6 +3,7 @@ package whip
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -35,6 +36,7 @@ func fails(t *testing.T, cfg Config, tracks ...Track) *Error {
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v is a %T", err, err)
 	}
+	fmt.Fprintln(&printed, e.Error(), e.Hint(), e.Detail)
 	for _, secret := range []string{"tok-31337", whiptest.StreamKey} {
 		if strings.Contains(e.Error()+e.Hint(), secret) {
 			t.Errorf("%q contains %q", e.Error(), secret)
@@ -221,12 +223,12 @@ func TestTokenIsAskedForEachRequest(t *testing.T) {
 	server := whiptest.NewServer(t, whiptest.Config{})
 	var n atomic.Int64
 	s := publish(t, server, Config{Token: func(context.Context) (string, error) {
-		return []string{"first", "second"}[n.Add(1)-1], nil
+		return []string{"token-one", "token-two"}[n.Add(1)-1], nil
 	}}, videoTrack)
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.Requests("DELETE")[0].Header.Get("Authorization"); got != "Bearer second" {
+	if got := server.Requests("DELETE")[0].Header.Get("Authorization"); got != "Bearer token-two" {
 		t.Errorf("DELETE with %q", got)
 	}
 	e := fails(t, Config{Endpoint: server.URL(), Token: StaticToken("with\nnewline")})

@@ -3,7 +3,12 @@ package whip
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +20,56 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// printed is all that clients of this package's tests have logged, the WebRTC library's
+// messages at debug level included, and their errors, hints and figures.
+var printed syncBuffer
+
+// TestMain ends the tests with a look for each secret of theirs in what was printed.
+func TestMain(m *testing.M) {
+	unlogged = slog.NewTextHandler(&printed, &slog.HandlerOptions{Level: slog.LevelDebug})
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if code == 0 {
+			for _, line := range leaks(printed.String(), whiptest.Secrets()) {
+				fmt.Fprintln(os.Stderr, line)
+				code = 1
+			}
+		}
+		os.Exit(code)
+	}))
+}
+
+// leaks names the lines that hold a secret, with the secret, the first few of each.
+func leaks(text string, secrets []string) []string {
+	var out []string
+	for _, secret := range secrets {
+		for rest, found := text, 0; found < 3; found++ {
+			i := strings.Index(rest, secret)
+			if i < 0 {
+				break
+			}
+			from, to := strings.LastIndexByte(rest[:i], '\n')+1, i+len(secret)
+			if end := strings.IndexByte(rest[to:], '\n'); end >= 0 {
+				to += end
+			}
+			out = append(out, fmt.Sprintf("printed the secret %q: %s", secret, rest[from:to]))
+			rest = rest[to:]
+		}
+	}
+	return out
+}
+
+func TestLeaks(t *testing.T) {
+	text := "one\ntwo hunter2 three\nfour\nhunter2"
+	if got := leaks(text, []string{"hunter2", "absent"}); len(got) != 2 || !strings.HasSuffix(got[0], ": two hunter2 three") {
+		t.Errorf("%q", got)
+	}
+	// There is something to look at, and something to look for.
+	server := whiptest.NewServer(t, whiptest.Config{Token: "tok-leaks-1"})
+	publish(t, server, Config{Token: StaticToken("tok-leaks-1")}, videoTrack)
+	if !strings.Contains(printed.String(), "webrtc: ") || !slices.Contains(whiptest.Secrets(), "tok-leaks-1") {
+		t.Error("nothing is looked at")
+	}
+}
 
 const testWait = 20 * time.Second
 
@@ -55,6 +109,7 @@ func publish(t *testing.T, server *whiptest.Server, cfg Config, tracks ...Track)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		fmt.Fprintf(&printed, "%+v\n", s.Stats())
 		ctx, cancel := context.WithTimeout(context.Background(), testWait)
 		defer cancel()
 		if err := s.Close(ctx); err != nil {

@@ -15,7 +15,10 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 )
 
-func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+// textLogger logs what is of interest to w, and everything to where all tests do.
+func textLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewMultiHandler(slog.NewTextHandler(w, nil), unlogged))
+}
 
 // offerOf returns the offer that a server gets for the tracks.
 func offerOf(t *testing.T, cfg Config, tracks ...Track) (string, *sdp.SessionDescription) {

@@ -39,6 +39,7 @@ func (c *Client) Publish(ctx context.Context, tracks []Track) (*Session, error) 
 		s.tearDown(context.WithoutCancel(ctx))
 		next, ok := s.nextWay(w, err)
 		if !ok || attempt > 1 || ctx.Err() != nil {
+			c.log.Debug("whip: no session", "error", err)
 			return nil, err
 		}
 		c.log.Info("whip: trying another way", "error", err)
