@@ -1,6 +1,7 @@
 package site
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestPacingText(t *testing.T) {
 // most that the file may hold.
 func TestPacingReachesTheClient(t *testing.T) {
 	for p, want := range map[Pacing]whip.Pacing{
-		PacingOff: {}, PacingAuto: {Auto: true}, leastPacing: {Rate: leastPacing}, mostPacing: {Rate: mostPacing},
+		PacingOff: {}, PacingAuto: {Auto: true}, leastPacing: {Rate: leastPacing}, mostPacing: {Rate: int(min(Pacing(mostPacing), math.MaxInt))},
 	} {
 		if got := p.whip(); got != want {
 			t.Errorf("%v: %+v", p, got)

@@ -43,7 +43,7 @@ func TestTMMBR(t *testing.T) {
 	for _, c := range []tmmb{
 		{sender: 7, format: fmtTMMBR},
 		{sender: 7, format: fmtTMMBR, entries: []tmmbEntry{{5, 0, 0}}},
-		{sender: 1 << 31, format: fmtTMMBR, entries: []tmmbEntry{{5, 131071, 40}, {6, 1 << 40, 511}}},
+		{sender: 1 << 31, format: fmtTMMBR, entries: []tmmbEntry{{5, 131071, 40}, {6, 1 << 30, 511}}},
 	} {
 		got, err := parseTMMBR(c.marshal())
 		if err != nil || got.sender != c.sender || len(got.entries) != len(c.entries) {
