@@ -22,8 +22,14 @@ const (
 	// the account: cameras lock accounts after three to seven wrong tries.
 	refusals = 2
 	// again is how long a way is left alone that could not be reached, at first;
-	// each time twice as long, up to an hour.
+	// each time twice as long, up to forgive.
 	again = time.Minute
+	// forgive is after how long a way of which nothing came is tried once more: a
+	// lost packet may have been the reason, or the camera has new firmware.
+	forgive = time.Hour
+	// fixedPause is how long the one way that a person has chosen is left alone when
+	// it cannot be reached.
+	fixedPause = 10 * time.Second
 	// sessionPause is the least time between two sessions opened for their IDR.
 	sessionPause = 3 * time.Second
 )
@@ -120,7 +126,7 @@ func (c *Chooser) Arrived(at time.Time) {
 	case inTime:
 		if t := &c.trials[asked]; t.verdict == untried {
 			if t.doubted++; t.doubted >= doubts {
-				t.verdict = ignored
+				t.verdict, t.until = ignored, at.Add(forgive)
 			}
 		}
 	}
@@ -165,7 +171,7 @@ func (c *Chooser) Next(now time.Time) (ask Way, look time.Time) {
 		if now.Before(c.deadline) {
 			return "", c.deadline
 		}
-		c.fail()
+		c.fail(now)
 	}
 	if !c.long(now) {
 		if w := c.byTheWay(); w != "" {
@@ -176,7 +182,7 @@ func (c *Chooser) Next(now time.Time) (ask Way, look time.Time) {
 	if i := c.best(); i >= 0 {
 		t := &c.trials[i]
 		switch {
-		case now.Before(t.until):
+		case now.Before(t.until) && t.verdict != ignored:
 			return "", t.until
 		case t.verdict != ignored:
 			return c.start(t.way, now), time.Time{}
@@ -208,14 +214,14 @@ func (c *Chooser) byTheWay() Way {
 	if c.offhand {
 		return ""
 	}
-	c.offhand = true
 	for range 2 {
 		c.turn = !c.turn
 		w := FIR
 		if c.turn {
 			w = PLI
 		}
-		if slices.ContainsFunc(c.trials, func(t trial) bool { return t.way == w }) {
+		if slices.ContainsFunc(c.trials, func(t trial) bool { return t.way == w && t.verdict != refused }) {
+			c.offhand = true
 			return w
 		}
 	}

@@ -187,6 +187,44 @@ func TestLooksBeforeTheNextViewer(t *testing.T) {
 	}
 }
 
+// A way that was ignored once gets another chance an hour later, one that the camera
+// does not know never, and one that has worked before a minute later.
+func TestSecondChances(t *testing.T) {
+	b := newBench(t, 12*time.Second, map[Way]time.Duration{}, ISAPI, ONVIF)
+	b.errs[ISAPI] = fmt.Errorf("404: %w", ErrUnsupported)
+	for range 90 {
+		b.Want(b.now)
+		b.run(time.Minute)
+	}
+	if !slices.Equal(b.asked, []Way{ISAPI, ONVIF, ONVIF}) {
+		t.Errorf("asked by %v in 90 minutes", b.asked)
+	}
+	b.obeys[ONVIF] = 100 * time.Millisecond
+	for range 60 {
+		b.Want(b.now)
+		b.run(time.Minute)
+	}
+	if s := b.Status(b.now); s.Way != ONVIF {
+		t.Fatalf("status %+v", s)
+	}
+	delete(b.obeys, ONVIF) // the network is down for a while
+	for range 4 {
+		b.Want(b.now)
+		b.run(5 * time.Second)
+	}
+	if s := b.Status(b.now); s.Way != "" {
+		t.Fatalf("status %+v", s)
+	}
+	b.obeys[ONVIF] = 100 * time.Millisecond
+	for range 3 {
+		b.Want(b.now)
+		b.run(time.Minute)
+	}
+	if s := b.Status(b.now); s.Way != ONVIF {
+		t.Errorf("status %+v", s)
+	}
+}
+
 // Without a wish nobody is asked.
 func TestNobodyWants(t *testing.T) {
 	b := newBench(t, 12*time.Second, nil)

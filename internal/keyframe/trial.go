@@ -24,7 +24,7 @@ type trial struct {
 	failed  int       // times in a row, of one that was honoured or could not be reached
 	doubted int       // trials that proved nothing
 	proven  bool      // of one that was honoured: it cannot have been chance
-	until   time.Time // left alone until then
+	until   time.Time // left alone until then; zero, where it was ignored: for good
 }
 
 // credit notes that a key frame came for the asking. Where nobody knows when one
@@ -35,8 +35,13 @@ func (c *Chooser) credit(t *trial, at time.Time, dueLater bool) {
 	}
 	t.proven = t.proven || dueLater || t.verdict == honoured
 	t.verdict, t.failed, t.doubted = honoured, 0, 0
-	if !t.proven && t.until.Before(at.Add(patience)) {
-		t.until = at.Add(patience) // not to take one key frame's end for another
+	switch {
+	case t.way == Session:
+		t.until = c.askedAt.Add(sessionPause)
+	case t.proven:
+		t.until = time.Time{}
+	default:
+		t.until = at.Add(patience) // not to take one key frame for another
 	}
 	c.delay = at.Sub(c.askedAt)
 }
@@ -61,7 +66,8 @@ func (c *Chooser) best() int {
 // untried is the next way to try, -1 if there is none.
 func (c *Chooser) untried(now time.Time) int {
 	for i, t := range c.trials {
-		if t.verdict == untried || t.verdict == away && !now.Before(t.until) {
+		rested := !t.until.IsZero() && !now.Before(t.until)
+		if t.verdict == untried || (t.verdict == away || t.verdict == ignored) && rested {
 			return i
 		}
 	}
@@ -84,11 +90,13 @@ func (c *Chooser) Done(now time.Time, err error) {
 		}
 		return
 	case errors.Is(err, ErrUnsupported):
-		t.verdict = ignored
+		t.verdict, t.until = ignored, time.Time{}
 		return
 	case err != nil && t.verdict != honoured:
-		t.verdict, t.until = away, now.Add(min(again<<min(t.failed, 10), time.Hour))
-		t.failed++
+		t.leave(now)
+		if c.fixed {
+			t.until = now.Add(fixedPause)
+		}
 		return
 	}
 	if c.answered() {
@@ -119,13 +127,22 @@ func (c *Chooser) refuseAll() {
 }
 
 // fail notes that nothing came of the way that was asked.
-func (c *Chooser) fail() {
+func (c *Chooser) fail(now time.Time) {
 	t := &c.trials[c.waiting]
 	c.waiting = -1
-	if t.verdict == honoured && t.proven {
+	if t.verdict == honoured && t.proven && !c.fixed {
 		if t.failed++; t.failed < chances {
 			return
 		}
+		t.failed, t.proven = 0, false
+		t.leave(now) // the camera may have stood still; it is not forgotten
+		return
 	}
-	t.verdict, t.failed, t.proven = ignored, 0, false
+	t.verdict, t.failed, t.proven, t.until = ignored, 0, false, now.Add(forgive)
+}
+
+// leave leaves a way alone for a while, each time for longer.
+func (t *trial) leave(now time.Time) {
+	t.verdict, t.until = away, now.Add(min(again<<min(t.failed, 10), forgive))
+	t.failed++
 }
