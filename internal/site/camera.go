@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,9 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 		UserAgent:  userAgent,
 		OnBlock:    func() { cam.onPause() },
 		Logger:     log,
+	}
+	if scheme, _, _ := strings.Cut(c.URL, "://"); !encrypted(scheme) {
+		cfg.TLS = rtspsrc.TLSConfig{} // meant for others, or for the camera's web server
 	}
 	if cam.src, err = rtspsrc.New(cfg); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/binary"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -267,6 +268,7 @@ func readRequest(br *bufio.Reader) (request, method, cseq string, err error) {
 			return "", "", "", err
 		}
 	}
+	length := 0
 	for {
 		line, err := br.ReadString('\n')
 		if err != nil {
@@ -279,8 +281,15 @@ func readRequest(br *bufio.Reader) (request, method, cseq string, err error) {
 		if v, ok := strings.CutPrefix(line, "CSeq: "); ok {
 			cseq = strings.TrimSpace(v)
 		}
+		if v, ok := strings.CutPrefix(line, "Content-Length: "); ok {
+			if length, err = strconv.Atoi(strings.TrimSpace(v)); err != nil {
+				return "", "", "", err
+			}
+		}
 		if line == "\r\n" {
-			return request, method, cseq, nil
+			body := make([]byte, length)
+			_, err := io.ReadFull(br, body)
+			return request + string(body), method, cseq, err
 		}
 	}
 }
