@@ -17,7 +17,7 @@ PACKAGES := ./... ./testdata
 PLATFORMS := darwin/arm64 windows/amd64 linux/arm
 
 .DEFAULT_GOAL := help
-.PHONY: build test race e2e e2e-full bench bench-micro fuzz lint dist dist-verify vuln clean help gcc
+.PHONY: build test race e2e e2e-full bench pgo bench-micro fuzz lint dist dist-verify vuln clean help gcc
 
 build: ## Build the static program bin/rtsp2whip
 	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
@@ -42,6 +42,9 @@ bench: build ## Measure beside MediaMTX (20 minutes); ARGS=-quick takes one, ARG
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)" -o bin/rtsp2whip-symbols ./cmd/rtsp2whip
 	cd test && CGO_ENABLED=0 go run ./bench -symbols ../bin/rtsp2whip-symbols $(ARGS) -rtsp2whip ../bin/rtsp2whip \
 		-mediamtx "$$(./setup.sh --where)/bin/mediamtx-$$(sed -n 's/^MEDIAMTX_VERSION=//p' parts/versions.env)"
+
+pgo: build ## Take anew the profile by which the compiler optimizes (a minute; on a machine that does nothing else)
+	cd test && CGO_ENABLED=0 go run ./bench pgo -rtsp2whip ../bin/rtsp2whip -out ../cmd/rtsp2whip/default.pgo
 
 bench-micro: ## Run the benchmarks of single packages; BENCH=regexp chooses, COUNT=10 feeds benchstat
 	CGO_ENABLED=0 go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PACKAGES)

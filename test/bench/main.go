@@ -19,7 +19,7 @@ func main() {
 	}
 }
 
-// dispatch runs one of the three programs that this one is.
+// dispatch runs one of the programs that this one is.
 func dispatch(args []string) error {
 	if len(args) > 0 {
 		switch args[0] {
@@ -27,6 +27,8 @@ func dispatch(args []string) error {
 			return camerasMain(args[1:])
 		case "sink":
 			return sinkMain(args[1:])
+		case "pgo":
+			return pgoMain(args[1:])
 		}
 	}
 	plan, err := parsePlan(args)
@@ -50,6 +52,7 @@ type plan struct {
 	Only      string // one of the two programs, for profiling
 	Out       string // directory of the report; "" prints the tables only
 	Perf      string // a directory for perf.data of each run of rtsp2whip
+	Admin     string // where rtsp2whip serves its profiles; "": not at all
 }
 
 // scene is one kind of camera, in several numbers. It has a table of its own.

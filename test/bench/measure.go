@@ -258,7 +258,8 @@ func (p *plan) launch(dir, log, name, transport string, all []way) (*process, er
 		path, args = p.MediaMTX, nil
 		b.WriteString("logLevel: warn\nrtsp: false\nrtmp: false\nhls: false\nwebrtc: false\nsrt: false\nmoq: false\npaths:\n")
 	} else {
-		fmt.Fprintf(&b, "log: {level: error}\nadmin: {listen: \"\"}\ndefaults: {transport: %s}\ncameras:\n", transport)
+		fmt.Fprintf(&b, "log: {level: error}\nadmin: {listen: %q, pprof: %t}\ndefaults: {transport: %s}\ncameras:\n",
+			p.Admin, p.Admin != "", transport)
 	}
 	for i, w := range all {
 		if name == "mediamtx" {
