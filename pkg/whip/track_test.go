@@ -191,6 +191,49 @@ func datagram(t *testing.T, c *net.UDPConn) []byte {
 	return buf[:n]
 }
 
+// stuck is a path that takes nothing until it is freed.
+type stuck struct{ in, free chan struct{} }
+
+func (s stuck) Write(b []byte) (int, error) {
+	s.in <- struct{}{}
+	<-s.free
+	return len(b), nil
+}
+
+// A session whose path takes nothing holds up its own writer and no other session's,
+// nor what is read of it.
+func TestStuckSessionHoldsUpNoOther(t *testing.T) {
+	path := stuck{make(chan struct{}, 1), make(chan struct{})}
+	blocked := &Session{tracks: []*localTrack{trackTo(t, path, extras{})}}
+	ended := make(chan error, 1)
+	go func() { ended <- blocked.WriteRTP(0, &rtp.Header{Version: 2, Marker: true}, []byte{1}) }()
+	<-path.in
+
+	track := trackTo(t, nil, extras{})
+	sink := socketTo(t, track)
+	s := &Session{tracks: []*localTrack{track}, sockets: track.route.sockets}
+	for n := range 200 {
+		h := rtp.Header{Version: 2, SequenceNumber: uint16(n), Timestamp: uint32(n), Marker: true}
+		if err := s.WriteRTP(0, &h, make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		s.Flush()
+		datagram(t, sink)
+	}
+	if blocked.tracks[0].packetsSent.Load() != 1 {
+		t.Error("the blocked session does not count")
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("the stuck session's write ended: %v", err)
+	default:
+	}
+	close(path.free)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // Nothing is sent before there are keys, and nothing is broken by trying.
 func TestWriteBeforeKeys(t *testing.T) {
 	track := newLocalTrack(0, Video)
