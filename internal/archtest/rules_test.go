@@ -82,6 +82,10 @@ var walls = []wall{
 		why: "each package under pkg/ is of use alone; the site joins them",
 	},
 	{
+		from: []string{"pkg/whip"}, to: []string{"github.com/pion/webrtc/v4"},
+		why: "a PeerConnection on the way of each packet costs a sixth of the CPU",
+	},
+	{
 		from: []string{"pkg/ingress"}, to: []string{"pkg/rtspsrc", "pkg/whip"},
 		why: "each package under pkg/ is of use alone; the site joins them",
 	},

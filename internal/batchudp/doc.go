@@ -18,12 +18,16 @@
 //     that is larger than those before it, one too many;
 //   - right behind a shorter datagram, since nothing can follow that;
 //   - before anything that is not RTP;
-//   - after Deadline at the latest, unless the writer is trusted to flush.
+//   - after Deadline at the latest, or after Forgotten if the writer is trusted to
+//     flush.
 //
 // A timer that is started for every frame is dear: it wakes a second thread, which
 // looks for work and goes to sleep again, three futex calls and as many of epoll a
-// frame. A reader that tells before it waits for more needs none, hence Trust.
-// What such a writer forgets leaves with the next sender report.
+// frame. A reader that tells before it waits for more needs none, hence Trust. What
+// such a writer forgets all the same is found by one timer for all sockets of the
+// process, which runs while anything is sent and looks 50 times a second.
+//
+// Begin and End let the caller make a packet right in the batch.
 //
 // STUN, DTLS and RTCP are never copied: what has gathered goes out, and then they
 // do, within the same call. A writer of retransmissions flushes behind them.
@@ -33,10 +37,12 @@
 // One mutex guards the batch and is held over the system calls, so datagrams
 // leave in the order in which the writes were called, whatever they are. A full
 // send buffer therefore makes every writer of this socket wait, as it would
-// without a batch, and nobody else: each session has a socket of its own. The
-// mutex is never held while calling anything but the socket. Reading does not
-// touch it. Close closes the socket first, which wakes a writer that waits, and
-// only then takes the mutex.
+// without a batch, and nobody else: each session has a socket of its own. It is
+// held from Begin to End, too. Nothing but the socket and, without a lock, the
+// sweeper's timer is called under it. The sweeper has a mutex of its own for the list
+// of sockets; it takes none of theirs while holding that, and sends on goroutines
+// for which Close waits. Reading has a mutex of its own. Close closes the socket
+// first, which wakes a writer that waits, and only then takes the mutex.
 //
 // # Errors
 //

@@ -46,7 +46,7 @@ func fragmentOf(sdp string) string {
 			complete = true
 		}
 	}
-	if complete { // the WebRTC library may have it before the candidates
+	if complete { // behind the candidates, wherever it was
 		candidates = append(candidates, "a=end-of-candidates")
 	}
 	lines := append(session, media, mid)

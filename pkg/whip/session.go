@@ -18,7 +18,7 @@ import (
 // expect about one a second for video (RFC 3550 section 6.2 allows it by far).
 const reportInterval = time.Second
 
-// closeWait bounds the wait for the WebRTC library to close, beside the DELETE.
+// closeWait bounds the wait for the connection to close, beside the DELETE.
 const closeWait = 1500 * time.Millisecond
 
 // Session is a connected WHIP session. Its tracks are numbered as they were given

@@ -254,7 +254,7 @@ func TestWriteToUnknownTrack(t *testing.T) {
 }
 
 // BenchmarkWriteRTP is the whole way of a packet, encryption and system call
-// included, so its allocations are those of the WebRTC library.
+// included.
 func BenchmarkWriteRTP(b *testing.B) {
 	server := whiptest.NewServer(b, whiptest.Config{})
 	client, err := New(Config{Endpoint: server.URL()})
