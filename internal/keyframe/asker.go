@@ -2,6 +2,7 @@ package keyframe
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -100,7 +101,11 @@ func (a *Asker) Run(ctx context.Context, ways map[Way]Ask) {
 func (a *Asker) ask(ctx context.Context, way Way, ask Ask) {
 	err := ErrUnsupported
 	if ask != nil {
-		err = ask(ctx)
+		err = ask(ctx, func() {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.chooser.Sent(time.Now())
+		})
 	}
 	a.mu.Lock()
 	if a.gone != nil {
@@ -112,7 +117,10 @@ func (a *Asker) ask(ctx context.Context, way Way, ask Ask) {
 	}
 	a.chooser.Done(time.Now(), err)
 	a.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrRefused): // at most once for each way
+		a.log.Warn("the camera refuses its account for key frame requests", "way", string(way), "err", err)
+	case err != nil:
 		a.log.Debug("key frame request", "way", string(way), "err", err)
 	}
 	a.tell(func(*Chooser) {})

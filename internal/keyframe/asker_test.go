@@ -26,7 +26,7 @@ func drive(a *Asker, ways map[Way]Ask) (stop func()) {
 func asks(do func(context.Context, Way) error) map[Way]Ask {
 	out := map[Way]Ask{}
 	for _, w := range order {
-		out[w] = func(ctx context.Context) error { return do(ctx, w) }
+		out[w] = AtOnce(func(ctx context.Context) error { return do(ctx, w) })
 	}
 	return out
 }
@@ -117,5 +117,36 @@ func TestAskerWaits(t *testing.T) {
 		if !asked.Load() || !over.Load() {
 			t.Errorf("asked: %t, over: %t", asked.Load(), over.Load())
 		}
+	})
+}
+
+// What comes while a way only finds out where to ask is not its work, and does not
+// stop it.
+func TestPreparingIsNotAsking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New([]Way{ONVIF}, false, slog.New(slog.DiscardHandler))
+		var sent, given atomic.Int32
+		stop := drive(a, map[Way]Ask{ONVIF: func(ctx context.Context, send func()) error {
+			select {
+			case <-ctx.Done():
+				given.Add(1)
+				return ctx.Err()
+			case <-time.After(8 * time.Second):
+			}
+			send()
+			sent.Add(1)
+			return nil
+		}})
+		a.Want()
+		time.Sleep(5 * time.Second) // it has begun after 2 s
+		a.Arrived(time.Now())
+		time.Sleep(6 * time.Second)
+		if sent.Load() != 1 || given.Load() != 0 {
+			t.Errorf("asked %d times, given up %d times", sent.Load(), given.Load())
+		}
+		if s := a.Status(); s.Way != "" {
+			t.Errorf("status %+v", s)
+		}
+		stop()
 	})
 }

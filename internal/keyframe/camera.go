@@ -48,7 +48,7 @@ func (c Camera) may(w Way) bool {
 
 // Asks are the ways over HTTP.
 func (c Camera) Asks() map[Way]Ask {
-	return map[Way]Ask{ISAPI: c.isapi, SUNAPI: c.sunapi, ONVIF: (&device{camera: c}).ask}
+	return map[Way]Ask{ISAPI: AtOnce(c.isapi), SUNAPI: AtOnce(c.sunapi), ONVIF: (&device{camera: c}).ask}
 }
 
 // at is a URL on the camera's web server.

@@ -52,6 +52,7 @@ type Chooser struct {
 	turn     bool      // FIR is next to be sent in that way
 	busy     int       // index of the way being asked; -1
 	waiting  int       // index of the way whose answer is waited for; -1
+	sent     bool      // the request itself, by the way being asked
 	askedAt  time.Time
 	deadline time.Time // for the answer
 	asks     uint64
@@ -114,7 +115,7 @@ func (c *Chooser) wonder(now time.Time) time.Time {
 // Arrived says that a key frame has come, which began to arrive at that time.
 func (c *Chooser) Arrived(at time.Time) {
 	asked := max(c.busy, c.waiting) // at most one of them is a way
-	inTime := asked >= 0 && at.After(c.askedAt) && (c.deadline.IsZero() || at.Before(c.deadline))
+	inTime := asked >= 0 && c.sent && at.After(c.askedAt) && (c.deadline.IsZero() || at.Before(c.deadline))
 	due := time.Time{}
 	if c.gop > 0 && !c.lastKey.IsZero() {
 		due = c.lastKey.Add(c.gop)
@@ -231,7 +232,7 @@ func (c *Chooser) byTheWay() Way {
 // start notes that a way is being asked.
 func (c *Chooser) start(w Way, now time.Time) Way {
 	c.busy = slices.IndexFunc(c.trials, func(t trial) bool { return t.way == w })
-	c.askedAt, c.deadline = now, time.Time{}
+	c.askedAt, c.deadline, c.sent = now, time.Time{}, false
 	c.asks++
 	if w == Session {
 		c.trials[c.busy].until = now.Add(sessionPause)

@@ -58,6 +58,7 @@ func (b *bench) run(d time.Duration) {
 			continue
 		}
 		b.asked = append(b.asked, way)
+		b.Sent(b.now)
 		b.done, b.result = b.now.Add(b.answers+step), b.errs[way]
 		if delay, ok := b.obeys[way]; ok {
 			b.next = b.now.Add(delay)

@@ -42,6 +42,8 @@ func FuzzChooser(f *testing.F) {
 				c.Arrived(now)
 			case 'o':
 				c.Arrived(now.Add(-time.Duration(e) * 10 * time.Millisecond))
+			case 's':
+				c.Sent(now)
 			case 'd':
 				done(nil)
 			case 'r':

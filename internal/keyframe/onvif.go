@@ -33,12 +33,13 @@ const (
 var usualPorts = []int{80, 8080, 8000, 2020, 8899}
 
 // ask asks for a key frame of our stream.
-func (d *device) ask(ctx context.Context) error {
+func (d *device) ask(ctx context.Context, sent func()) error {
 	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
 	defer cancel()
 	if err := d.prepare(ctx); err != nil {
 		return onvifError(err)
 	}
+	sent()
 	var failed error
 	heard := false // by the profile that counts, or one that may
 	for _, p := range d.profiles {
@@ -133,15 +134,16 @@ func (d *device) find(ctx context.Context) (*onvif.Client, error) {
 	}
 	for _, port := range usualPorts {
 		u := url.URL{Scheme: "http", Host: hostOnly(d.camera.RTSP) + ":" + strconv.Itoa(port), Path: "/onvif/device_service"}
-		client, err := d.at(u.String())
+		// Who answers there may be no ONVIF device at all, and is not told the account.
+		stranger, err := onvif.New(onvif.Config{URL: u.String()})
 		if err != nil {
 			return nil, err
 		}
 		kctx, cancel := context.WithTimeout(ctx, knockTimeout)
-		_, err = client.Skew(kctx)
+		_, err = stranger.Skew(kctx)
 		cancel()
-		if err == nil || errors.Is(err, onvif.ErrRefused) && port == 80 {
-			return client, nil
+		if err == nil {
+			return d.at(u.String())
 		}
 	}
 	if ctx.Err() != nil {

@@ -74,6 +74,14 @@ func (c *Chooser) untried(now time.Time) int {
 	return -1
 }
 
+// Sent says that the way being asked now sends its request. Until then it has only
+// found out where to.
+func (c *Chooser) Sent(now time.Time) {
+	if c.busy >= 0 {
+		c.askedAt, c.sent = now, true
+	}
+}
+
 // Done says how the asking went.
 func (c *Chooser) Done(now time.Time, err error) {
 	i := c.busy
@@ -110,7 +118,7 @@ func (c *Chooser) Done(now time.Time, err error) {
 }
 
 // answered reports that a key frame has come since somebody was asked.
-func (c *Chooser) answered() bool { return c.lastKey.After(c.askedAt) }
+func (c *Chooser) answered() bool { return c.sent && c.lastKey.After(c.askedAt) }
 
 // trying reports that a way is asked to see what comes of it, or because it works.
 func (c *Chooser) trying(i int, now time.Time) bool {

@@ -34,9 +34,18 @@ func (w Way) free() bool { return w == PLI || w == FIR }
 // private reports that it needs the account, and may be refused.
 func (w Way) private() bool { return !w.free() && w != Axis }
 
-// Ask asks once. It returns when the camera has answered, or the request is sent
-// where there is no answer.
-type Ask func(context.Context) error
+// Ask asks once. It calls sent right before the request that counts: a key frame
+// that comes before is no answer. It returns when the camera has answered, or the
+// request is sent where there is no answer.
+type Ask func(ctx context.Context, sent func()) error
+
+// AtOnce is an Ask of one request.
+func AtOnce(ask func(context.Context) error) Ask {
+	return func(ctx context.Context, sent func()) error {
+		sent()
+		return ask(ctx)
+	}
+}
 
 // What an Ask may fail with, for errors.Is. Any other error is a passing one.
 var (

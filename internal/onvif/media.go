@@ -2,6 +2,7 @@ package onvif
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 )
@@ -26,7 +27,7 @@ func (c *Client) Profiles(ctx context.Context) ([]Profile, error) {
 	}
 	if s.media2 != nil {
 		ps, err := c.profiles2(ctx, s.media2)
-		if s.media == nil || err == nil && len(ps) > 0 {
+		if s.media == nil || errors.Is(err, ErrRefused) || err == nil && len(ps) > 0 {
 			return ps, err
 		}
 	}

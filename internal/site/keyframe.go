@@ -54,11 +54,11 @@ func (c Camera) webTLS() (*tls.Config, error) {
 // run asks during one session, until ctx ends.
 func (p *prompter) run(ctx context.Context, s *rtspsrc.Session) {
 	within := func(how rtspsrc.KeyFrameRequest) keyframe.Ask {
-		return func(ctx context.Context) error { return refusal(s.RequestKeyFrameBy(ctx, how)) }
+		return keyframe.AtOnce(func(ctx context.Context) error { return refusal(s.RequestKeyFrameBy(ctx, how)) })
 	}
 	ways := map[keyframe.Way]keyframe.Ask{
 		keyframe.PLI: within(rtspsrc.PLI), keyframe.FIR: within(rtspsrc.FIR), keyframe.Axis: within(rtspsrc.RenewStream),
-		keyframe.Session: p.openSecond,
+		keyframe.Session: keyframe.AtOnce(p.openSecond),
 	}
 	for w, ask := range p.http {
 		ways[w] = ask
