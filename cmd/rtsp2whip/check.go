@@ -68,6 +68,8 @@ func target(cam site.Camera, cfg *site.Config) string {
 		return "livekit-server " + secret.Endpoint(cfg.LiveKit.URL) + ", by room token"
 	case cam.Via == site.ViaServer:
 		return "livekit-server " + secret.Endpoint(cfg.LiveKit.URL)
+	case cam.Via == site.ViaSDK:
+		return "LiveKit's SDK " + secret.Endpoint(cfg.LiveKit.URL)
 	}
 	return "LiveKit Ingress " + secret.Endpoint(cfg.LiveKit.URL)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -20,8 +21,15 @@ type server struct {
 	busy    atomic.Int32
 	most    atomic.Int32
 	takes   time.Duration
-	err     error
 	members []Member
+	mu      sync.Mutex
+	err     error
+}
+
+func (s *server) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
 }
 
 func (s *server) list(ctx context.Context, _ string) ([]Member, error) {
@@ -33,6 +41,8 @@ func (s *server) list(ctx context.Context, _ string) ([]Member, error) {
 	if !sleep(ctx, s.takes) {
 		return nil, ctx.Err()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.members, s.err
 }
 
@@ -129,7 +139,7 @@ func TestAFailingServerIsLeftAlone(t *testing.T) {
 	var room *Room
 	in(t, s, func(r *Rooms) { room = r.Add("site", "cam", 0) }, func(t *testing.T) {
 		after(3 * time.Second)
-		s.err = errors.New("500")
+		s.fail(errors.New("500"))
 		before := s.asked.Load()
 		for range 600 {
 			room.Refresh()
@@ -142,7 +152,7 @@ func TestAFailingServerIsLeftAlone(t *testing.T) {
 		if _, ok := v.Member("cam"); !ok || v.Err == nil || !v.Failed.After(v.Began) {
 			t.Errorf("what was known is gone: %+v", v)
 		}
-		s.err = nil
+		s.fail(nil)
 		<-changed
 		if v, _ := room.Look(); v.Err != nil {
 			t.Errorf("%v", v.Err)

@@ -136,12 +136,12 @@ func (s *Subscriber) LongestGap(identity string, from, to time.Time) time.Durati
 	return max(gap, to.Sub(last))
 }
 
-// First is how long after since the first video packet of a participant came.
-func (s *Subscriber) First(identity string, since time.Time) (time.Duration, bool) {
+// FirstKeyFrame is how long after since the first of a participant's key frames began.
+func (s *Subscriber) FirstKeyFrame(identity string, since time.Time) (time.Duration, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.seen[identity] {
-		if a.at.After(since) {
+		if a.key && a.at.After(since) {
 			return a.at.Sub(since), true
 		}
 	}
