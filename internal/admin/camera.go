@@ -28,6 +28,8 @@ type Camera struct {
 	AudioNote      string   `json:"audio_note,omitempty"`
 	Notes          []string `json:"notes,omitempty"`
 
+	Viewers int `json:"viewers"` // of its LiveKit room; 0 where nobody can be asked
+
 	SessionAge       float64    `json:"session_age"` // seconds; 0: no session
 	Path             string     `json:"path,omitempty"`
 	PathType         string     `json:"path_type,omitempty"`     // host, srflx, prflx or relay
@@ -73,7 +75,7 @@ func cameraOf(s publisher.Status, now time.Time) Camera {
 		Stream: s.Stream, StreamNote: s.StreamNote, StreamChanges: s.StreamChanges,
 		Codec: s.Codec, ProfileLevelID: s.ProfileLevelID, Width: s.Width, Height: s.Height,
 		FPS: s.FPS, Bitrate: s.Bitrate, Audio: s.Audio, AudioNote: s.AudioNote, Notes: s.Notes,
-		Path: s.Path, Packets: s.Packets, Bytes: s.Bytes, Lost: s.Lost, Damaged: s.Damaged,
+		Viewers: s.Viewers, Path: s.Path, Packets: s.Packets, Bytes: s.Bytes, Lost: s.Lost, Damaged: s.Damaged,
 		Nacked: s.Nacked, PLIs: s.PLIs, FractionLost: s.FractionLost, RTT: s.RTT.Seconds(),
 		KeyFrames: s.KeyFrames, KeyFrameInterval: s.KeyFrameInterval.Seconds(),
 		KeyFrameWay: s.Prompt.Way, KeyFrameDelay: s.Prompt.Delay.Seconds(), KeyFrameAsks: s.Prompt.Asks,

@@ -66,6 +66,8 @@ var metrics = []metric{
 		func(s publisher.Status) float64 { return s.KeyFrameInterval.Seconds() }),
 	gauge("key_frame_delay_seconds", "Time from asking the camera for a key frame to its arrival, the last time; 0 while no way of asking works.",
 		func(s publisher.Status) float64 { return s.Prompt.Delay.Seconds() }),
+	gauge("room_viewers", "Participants of the camera's LiveKit room who may watch and are no cameras; 0 where LiveKit cannot be asked.",
+		func(s publisher.Status) float64 { return float64(s.Viewers) }),
 	gauge("rtt_seconds", "Round trip time to the far end; 0 while unknown.",
 		func(s publisher.Status) float64 { return s.RTT.Seconds() }),
 	gauge("fraction_lost", "Share of video packets lost towards the far end, 0 to 1, by its newest report.",

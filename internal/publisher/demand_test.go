@@ -69,7 +69,9 @@ func TestOnDemandPublishesWhileSomebodyWatches(t *testing.T) {
 				t.Errorf("it begins with NAL unit type %d, want parameter sets", first&0x1f)
 			}
 			after(time.Minute)
-			wantState(t, p, Live)
+			if s := wantState(t, p, Live); s.Viewers != 1 {
+				t.Errorf("%d viewers", s.Viewers)
+			}
 
 			sfu.change(func() { sfu.viewers = 0 })
 			after(19 * time.Second)

@@ -153,6 +153,10 @@ func (p *Publisher) Status() Status {
 	}
 	p.mu.Unlock()
 
+	if p.cfg.Room != nil {
+		seen, _ := p.cfg.Room.Look()
+		s.Viewers = seen.Viewers
+	}
 	s.Packets, s.Bytes = p.sent.packets.Load(), p.sent.bytes.Load()
 	if ns := p.sent.last.Load(); ns != 0 {
 		s.LastFrame = time.Unix(0, ns)

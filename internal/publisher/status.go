@@ -52,6 +52,8 @@ type Status struct {
 	AudioNote      string  // why there is no audio, or what is done to it
 	Notes          []string
 
+	Viewers int // of its room, where that can be asked: who may watch and is no camera
+
 	SessionSince     time.Time // zero: no session
 	Path             string    // the ICE pair in use
 	PathType         string    // host, srflx, prflx or relay; "" for no session
