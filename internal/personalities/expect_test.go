@@ -23,12 +23,13 @@ type expectation struct {
 	burst bool // more comes at once than the way to the receiver may take
 	tight bool // the receiver's buffer is a system's default, not one of a server
 
-	watch   time.Duration // look on at least so long; scaled
-	slow    time.Duration // the camera's session timeout, where scaled it would be shorter than any program waits
-	frames  int           // and for so many pictures; 0: 60
-	audio   string        // codec that arrives, "" for none
-	prepare func(c *site.Camera, cam *camsim.Running)
-	check   func(o outcome) error
+	watch    time.Duration // look on at least so long; scaled
+	slow     time.Duration // the camera's session timeout, where scaled it would be shorter than any program waits
+	patience time.Duration // how much longer what is checked may take; 0: 25 s
+	frames   int           // and for so many pictures; 0: 60
+	audio    string        // codec that arrives, "" for none
+	prepare  func(c *site.Camera, cam *camsim.Running)
+	check    func(o outcome) error
 }
 
 // keyFrames asks for a number of key frames.
@@ -245,7 +246,7 @@ var expectations = map[string]expectation{
 	"lossy":          {does: "Plays: sends no torn picture, and none that refers to a lost one.", lossy: true, watch: 80 * time.Second},
 	"ts-reset":       {does: "Plays: timestamps go on evenly.", audio: "PCMA", watch: 80 * time.Second, check: stays},
 	"ts-hours-off":   {does: "Plays: timestamps go on evenly."},
-	"slow-video":     {does: "Plays, and tells receivers which picture belongs to which sound.", audio: "PCMA", check: together(300 * time.Millisecond)},
+	"slow-video":     {does: "Plays, and tells receivers which picture belongs to which sound.", audio: "PCMA", patience: time.Minute, check: together(300 * time.Millisecond)},
 	"clock-step":     {does: "Plays: goes by the time of arrival.", audio: "PCMA", check: together(0)},
 	"no-reports":     {does: "Plays: goes by the time of arrival.", audio: "PCMA", check: together(0)},
 	"bad-rtcp":       {does: "Plays: leaves it out."},

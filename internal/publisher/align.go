@@ -32,7 +32,7 @@ const (
 	// that a step of the camera's clock, which one track reports before the other,
 	// does not count.
 	alignSpan   = 15
-	alignSpread = 40 * time.Millisecond
+	alignSpread = 80 * time.Millisecond
 	// alignLimit is the largest difference that is believed. More comes from reports
 	// of two clocks, and leaves things as they are.
 	alignLimit = time.Second
