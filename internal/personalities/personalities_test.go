@@ -82,6 +82,9 @@ func TestEveryCamera(t *testing.T) {
 	places := make(chan struct{}, atOnce)
 	for _, i := range order {
 		p := all[i]
+		if expectations[p.Name].tight {
+			continue
+		}
 		places <- struct{}{}
 		running.Go(func() {
 			defer func() { <-places }()
@@ -89,6 +92,11 @@ func TestEveryCamera(t *testing.T) {
 		})
 	}
 	running.Wait()
+	for i, p := range all {
+		if want := expectations[p.Name]; want.tight { // the others would be in its way
+			outcomes[i], errs[i] = play(t.Context(), p, want)
+		}
+	}
 
 	table, err := personalities.ReadTable(page)
 	if err != nil {
