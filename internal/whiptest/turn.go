@@ -1,6 +1,7 @@
 package whiptest
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync"
@@ -17,11 +18,13 @@ const (
 	TURNCredential = "s3cr3tRelay99"
 )
 
-// TURN is a TURN server on loopback, over UDP and TCP.
+// TURN is a TURN server on loopback, over UDP, TCP and TLS.
 type TURN struct {
 	turn.RelayAddressGeneratorStatic
 	delay  time.Duration
 	port   int
+	secure int // port of TLS
+	ca     string
 	server *turn.Server
 
 	mu     sync.Mutex
@@ -39,6 +42,12 @@ func NewTURN(t testing.TB, delay time.Duration) *TURN {
 		t.Fatal(err)
 	}
 	s.port = tcp.Addr().(*net.TCPAddr).Port
+	certificate, ca := newCA(t)
+	secure, err := tls.Listen("tcp4", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.secure, s.ca = secure.Addr().(*net.TCPAddr).Port, ca
 	const realm = "whiptest"
 	s.server, err = turn.NewServer(turn.ServerConfig{
 		Realm:         realm,
@@ -47,7 +56,7 @@ func NewTURN(t testing.TB, delay time.Duration) *TURN {
 			return r.Username, turn.GenerateAuthKey(TURNUser, realm, TURNCredential), r.Username == TURNUser
 		},
 		PacketConnConfigs: []turn.PacketConnConfig{{PacketConn: udp, RelayAddressGenerator: s}},
-		ListenerConfigs:   []turn.ListenerConfig{{Listener: tcp, RelayAddressGenerator: s}},
+		ListenerConfigs:   []turn.ListenerConfig{{Listener: tcp, RelayAddressGenerator: s}, {Listener: secure, RelayAddressGenerator: s}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,8 +93,15 @@ func (s *TURN) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn
 	return conn, addr, err
 }
 
-// URL is the server's, over "udp" or "tcp".
+// CAFile names a file with the certificate of the authority that has signed the
+// server's.
+func (s *TURN) CAFile() string { return s.ca }
+
+// URL is the server's, over "udp", "tcp" or "tls".
 func (s *TURN) URL(transport string) string {
+	if transport == "tls" {
+		return fmt.Sprintf("turns:127.0.0.1:%d?transport=tcp", s.secure)
+	}
 	return fmt.Sprintf("turn:127.0.0.1:%d?transport=%s", s.port, transport)
 }
 

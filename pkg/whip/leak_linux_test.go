@@ -39,7 +39,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	warm := whiptest.NewServer(t, whiptest.Config{})
 	_ = publish(t, warm, Config{}, videoTrack).Close(t.Context()) // what the runtime opens once
 	warm.Close()
-	faults := append(append(wireFaults(t), replyFaults()...), laterFaults()...)
+	faults := append(append(wireFaults(t), replyFaults(t)...), laterFaults()...)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			before, goroutines := openSockets(t), goleak.IgnoreCurrent()
@@ -234,7 +234,7 @@ func wireFaults(t *testing.T) []fault {
 }
 
 // replyFaults are those of the reply to the POST, and of what follows from it.
-func replyFaults() []fault {
+func replyFaults(t *testing.T) []fault {
 	var out []fault
 	for _, status := range []int{200, 204, 301, 307, 400, 401, 403, 404, 405, 406, 409, 415, 422, 429, 500, 502, 503, 599} {
 		out = append(out, fault{name: fmt.Sprintf("status %d", status), server: whiptest.Config{Script: to(http.MethodPost, &whiptest.Reply{Status: status})}})
@@ -263,8 +263,21 @@ func replyFaults() []fault {
 	for name, mutate := range answers {
 		out = append(out, fault{name: name, server: whiptest.Config{MutateAnswer: mutate, NoMedia: name == "wrong credentials"}})
 	}
+	relay := func(url string) func(*whiptest.Server) Config {
+		return func(s *whiptest.Server) Config {
+			return Config{Endpoint: s.URL(), RelayOnly: true, ICEServers: []ICEServer{{url, "u", whiptest.TURNCredential}}}
+		}
+	}
+	hangs, err := net.Listen("tcp4", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = hangs.Close() })
+	silent := hangs.Addr().String()
 	turn := `<turn:127.0.0.1:9?transport=udp>; rel="ice-server"; username="u"; credential="s3cr3tRelay99"`
 	return append(out,
+		fault{name: "a relay that hangs in TLS", cfg: relay("turns:" + silent + "?transport=tcp")},
+		fault{name: "a relay that refuses TCP", cfg: relay("turn:127.0.0.1:9?transport=tcp")},
 		fault{name: "no path", server: whiptest.Config{NoMedia: true}},
 		fault{name: "no path, and a relay that is not there", server: whiptest.Config{NoMedia: true,
 			Header: http.Header{"Link": {turn}}, Patch: whiptest.Patch{Restart: true}}},

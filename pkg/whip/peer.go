@@ -52,6 +52,9 @@ type peer struct {
 	out    *srtp.Context // our RTCP
 	sealed []byte
 
+	servers     atomic.Pointer[[]*stun.URI] // STUN and TURN
+	stopDialing context.CancelFunc
+
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -70,7 +73,16 @@ func (c *Client) newPeer(mux ice.UDPMux, socks sockets, servers []ICEServer, eve
 	if err != nil {
 		return nil, err
 	}
-	if p.agent, err = ice.NewAgentWithOptions(c.agentOptions(mux, urls)...); err != nil {
+	p.servers.Store(&urls)
+	relayTLS, err := c.cfg.TLS.relayTLS()
+	if err != nil {
+		return nil, err
+	}
+	var dialing context.Context
+	dialing, p.stopDialing = context.WithCancel(context.Background())
+	dialer := dialRelays(dialing, func() []*stun.URI { return *p.servers.Load() }, relayTLS)
+	if p.agent, err = ice.NewAgentWithOptions(append(c.agentOptions(mux, urls), ice.WithProxyDialer(dialer))...); err != nil {
+		p.stopDialing()
 		return nil, err
 	}
 	err = errors.Join(
@@ -85,6 +97,7 @@ func (c *Client) newPeer(mux ice.UDPMux, socks sockets, servers []ICEServer, eve
 			}
 		}))
 	if err != nil {
+		p.stopDialing()
 		_ = p.agent.Close()
 		return nil, err
 	}
@@ -176,6 +189,7 @@ func (p *peer) setServers(servers []ICEServer) error {
 	if err != nil {
 		return err
 	}
+	p.servers.Store(&urls)
 	return p.agent.UpdateOptions(ice.WithUrls(urls))
 }
 
@@ -277,6 +291,7 @@ func (p *peer) disconnected() bool {
 
 // close ends the connection and waits for its goroutines.
 func (p *peer) close() {
+	p.stopDialing()
 	if p.stop != nil {
 		p.stop()
 	}

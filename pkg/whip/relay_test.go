@@ -12,12 +12,12 @@ import (
 
 // behindRelay is a server that is reached by way of a TURN server only, which its
 // 201 recommends.
-func behindRelay(t *testing.T, transport string, patch whiptest.Patch) *whiptest.Server {
+func behindRelay(t *testing.T, transport string, patch whiptest.Patch) (*whiptest.Server, *whiptest.TURN) {
 	turn := whiptest.NewTURN(t, 0)
 	return whiptest.NewServer(t, whiptest.Config{
 		Header:    http.Header{"Link": {turn.Link(transport)}},
 		Reachable: turn.IsRelay, Patch: patch,
-	})
+	}), turn
 }
 
 func viaRelay(t *testing.T, server *whiptest.Server, s *Session) {
@@ -42,6 +42,7 @@ func TestRecommendedRelay(t *testing.T) {
 	}{
 		{"by a restart", "udp", restart, Config{}, 1},
 		{"over TCP", "tcp", restart, Config{}, 1},
+		{"over TLS", "tls", restart, Config{}, 1},
 		{"relay only", "udp", restart, Config{RelayOnly: true}, 1},
 		{"LiveKit Ingress", "udp", whiptest.Patch{LiveKit: true}, Config{}, 1},
 		{"no PATCH", "udp", whiptest.Patch{}, Config{}, 2},
@@ -50,13 +51,17 @@ func TestRecommendedRelay(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var log syncBuffer
-			server := behindRelay(t, c.transport, c.patch)
+			server, turn := behindRelay(t, c.transport, c.patch)
+			c.cfg.TLS.CAFile = turn.CAFile() // of no consequence but for TLS
 			c.cfg.Timeouts = Timeouts{Direct: 500 * time.Millisecond}
 			c.cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			began := time.Now()
 			s := publish(t, server, c.cfg, videoTrack)
 			t.Logf("connected after %v", time.Since(began).Round(time.Millisecond))
 			viaRelay(t, server, s)
+			if got := s.Stats().Path; got != (Path{"relay", c.transport}) {
+				t.Errorf("the path is %+v", got)
+			}
 			if n := len(server.Requests("POST")); n != c.posts {
 				t.Errorf("%d POST requests", n)
 			}
@@ -75,7 +80,7 @@ func TestRecommendedRelay(t *testing.T) {
 
 // The configuration's own ICE servers take the place of the recommended ones.
 func TestConfiguredServersOverride(t *testing.T) {
-	server := behindRelay(t, "udp", whiptest.Patch{Restart: true})
+	server, _ := behindRelay(t, "udp", whiptest.Patch{Restart: true})
 	client, err := New(Config{Endpoint: server.URL(), ICEServers: []ICEServer{{URL: "stun:" + stunServer(t)}},
 		Timeouts: Timeouts{Direct: 100 * time.Millisecond, Connect: 1500 * time.Millisecond}})
 	if err != nil {
@@ -131,5 +136,39 @@ func TestRestartOnRelay(t *testing.T) {
 	}
 	if path := s.Stats().Path; path != (Path{"relay", "udp"}) {
 		t.Errorf("the path is %+v", path)
+	}
+}
+
+// A TURN server whose certificate nobody vouches for gets neither name nor password.
+func TestRelayWithoutTrust(t *testing.T) {
+	server, _ := behindRelay(t, "tls", whiptest.Patch{Restart: true})
+	client, err := New(Config{Endpoint: server.URL(), RelayOnly: true, Timeouts: Timeouts{Connect: time.Second, Gather: 500 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := client.Publish(t.Context(), []Track{videoTrack})
+	if err == nil {
+		_ = s.Close(t.Context())
+		t.Fatal("connected")
+	}
+	if !strings.Contains(err.Error(), "no ICE candidates") {
+		t.Error(err)
+	}
+}
+
+func TestOverTLS(t *testing.T) {
+	urls, err := iceURLs([]ICEServer{
+		{URL: "stun:a.example.com"}, {"turn:b.example.com:443?transport=tcp", "u", "p"}, {"turns:c.example.com", "u", "p"},
+		{"turns:[2001:db8::1]:443?transport=tcp", "u", "p"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]string{
+		"a.example.com:3478": "", "b.example.com:443": "", "c.example.com:5349": "c.example.com", "[2001:db8::1]:443": "2001:db8::1", "c.example.com:443": "",
+	} {
+		if host, ok := overTLS(urls, address); host != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v", address, host, ok)
+		}
 	}
 }

@@ -14,7 +14,8 @@ import (
 // TLS says how the certificate of an https server is judged. The zero value trusts
 // the authorities that the system trusts.
 type TLS struct {
-	// CAFile is a PEM file with certificates of authorities that are trusted too.
+	// CAFile is a PEM file with certificates of authorities that are trusted too, also
+	// for TURN servers over TLS.
 	CAFile string
 	// SHA256 is the server's certificate's fingerprint, 64 hexadecimal digits with or
 	// without colons. That certificate is taken and no other, whoever has signed it
