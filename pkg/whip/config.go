@@ -30,7 +30,8 @@ type Config struct {
 	TokenHosts []string
 
 	// HTTPClient makes the requests; nil means one of this package's own, which
-	// keeps no connection open between requests. Its CheckRedirect is not used.
+	// keeps no connection open between requests. Its CheckRedirect is not used, and
+	// TLS has to be empty beside it.
 	HTTPClient *http.Client
 
 	// TLS is for https endpoints, with an HTTP client of this package's own.

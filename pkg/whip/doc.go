@@ -16,4 +16,9 @@
 //
 // What the peer sends back is RTCP: NACKs are answered from the kept packets,
 // PLI and FIR reach [Config.OnKeyFrameRequest], receiver reports become [Stats].
+//
+// A session that is lost is over: [Session.Done] tells, and [Client.Publish] makes the
+// next one. The package does not retry by itself, but that it moves a session to
+// another path (ICE restart). An [*Error] has what a caller needs for its own pace:
+// [Error.Slow] and [Error.RetryAfter], and for people [Error.Hint].
 package whip

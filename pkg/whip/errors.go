@@ -15,7 +15,7 @@ var ErrClosed = errors.New("session closed")
 // session URL, nothing of an endpoint's path that looks like a key.
 type Error struct {
 	// Op is the step: "config", "offer", "token", "POST", "answer", "ICE", "DTLS",
-	// "session" or "DELETE".
+	// "session" (its end after it was connected), "PATCH" or "DELETE".
 	Op string
 	// URL is the endpoint's, redacted; empty where no server was concerned.
 	URL string
@@ -62,5 +62,6 @@ func (e *Error) Hint() string { return e.hint }
 // Slow tells that trying again soon is pointless: a person has to act first.
 func (e *Error) Slow() bool { return e.slow }
 
-// RetryAfter is how long the server asked to be left alone, 0 if it did not.
+// RetryAfter is how long to wait at least before the next attempt: because the server
+// asked for it, or because the network was full. 0 leaves that to the caller.
 func (e *Error) RetryAfter() time.Duration { return e.retryAfter }

@@ -2,6 +2,7 @@ package whip_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,4 +49,33 @@ func Example() {
 	// Output:
 	// publishing H264
 	// session closed
+}
+
+// Whoever publishes for days makes sessions again and again, at the pace that the
+// errors ask for.
+func ExampleError() {
+	server, stop := whiptest.Start(whiptest.Config{Token: "stream-key"})
+	defer stop()
+	client, err := whip.New(whip.Config{Endpoint: server.URL(), Token: whip.StaticToken("an-old-key")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Publish(context.Background(), []whip.Track{
+		{Kind: whip.Video, Codecs: []whip.Codec{{Name: whip.H264}}},
+	})
+	var e *whip.Error
+	if !errors.As(err, &e) {
+		return
+	}
+	wait := time.Second
+	if e.Slow() {
+		wait = time.Minute // a person has to act first
+	}
+	wait = max(wait, e.RetryAfter())
+	fmt.Println(e.Op, e.Status, "again in", wait)
+	fmt.Println(e.Hint())
+	// Output:
+	// POST 401 again in 1m0s
+	// the server refused the token: check the stream key or the token, and that it has not expired
 }

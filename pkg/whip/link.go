@@ -14,6 +14,17 @@ type ICEServer struct {
 	Credential string
 }
 
+// String leaves the credential out, so that no log or error shows one.
+func (s ICEServer) String() string {
+	if s.Username == "" && s.Credential == "" {
+		return s.URL
+	}
+	return s.URL + " (" + s.Username + ")"
+}
+
+// GoString does likewise.
+func (s ICEServer) GoString() string { return "whip.ICEServer{" + s.String() + "}" }
+
 // ParseICEServers reads the ICE servers out of Link header fields (RFC 8288
 // section 3, RFC 9725 section 4.6). It takes several links to a field, tokens and
 // quoted strings, parameters in any order, other relations in between, and

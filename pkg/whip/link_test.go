@@ -1,6 +1,7 @@
 package whip
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -55,4 +56,16 @@ func FuzzParseICEServers(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestICEServerHidesItsCredential(t *testing.T) {
+	s := ICEServer{"turn:t.example.com", "user", "hunter2hunter2"}
+	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s", s, s, s, s), fmt.Sprintf("%+v", Config{ICEServers: []ICEServer{s}})} {
+		if strings.Contains(text, "hunter2") || !strings.Contains(text, "turn:t.example.com (user)") {
+			t.Error(text)
+		}
+	}
+	if got := (ICEServer{URL: "stun:s"}).String(); got != "stun:s" {
+		t.Error(got)
+	}
 }

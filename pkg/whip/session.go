@@ -128,8 +128,10 @@ func (s *Session) Flush() {
 }
 
 // Done is closed when the session is over, for whatever reason: Close, silence of
-// the server for Timeouts.Disconnect, or an end at the server's side. Call Close
-// all the same, to wait until everything is gone.
+// the server for Timeouts.Disconnect that no ICE restart has mended, an end at the
+// server's side, or a circuit breaker (RFC 8083: reports that nothing arrives, or loss
+// that says that the network is full). Err has the reason. Call Close all the same, to
+// wait until everything is gone.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Err is nil while the session lives, ErrClosed after Close, else the reason.
