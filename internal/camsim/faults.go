@@ -18,6 +18,7 @@ type Faults struct {
 	WrongPassword bool // every password is refused
 	DigestSHA256  bool // asks for Digest with SHA-256 and nothing else (RFC 7616)
 	OneSession    bool // a SETUP while somebody plays is answered with 453
+	KicksFirst    bool // a PLAY ends every session that plays
 
 	// In what it says of itself.
 	NoSprop        bool   // no parameter sets in the SDP

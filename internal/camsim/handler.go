@@ -58,6 +58,9 @@ func (h handler) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response
 
 func (h handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
 	ctx.Session.OnPacketRTCPAny(func(_ *description.Media, pkt rtcp.Packet) { h.onRTCP(pkt) })
+	if h.camera.cfg.Faults.KicksFirst {
+		h.kick()
+	}
 	h.joined(ctx.Session)
 	if h.camera.cfg.Faults.IDRForEach {
 		h.player.KeyFrame()

@@ -73,6 +73,8 @@ func encoding() []Personality {
 			Config: locked(Config{Clip: "360p-longgop", Web: Web{ONVIF: true, MediaOnly: true, HTTPDigest: true}})},
 		{Name: "long-gop-second-session", What: "sends an IDR every 12 s, and to all sessions when another begins",
 			Config: Config{Clip: "360p-longgop", Faults: Faults{IDRForEach: true}}},
+		{Name: "long-gop-one-reader", What: "sends an IDR every 12 s, none when asked, and gives up its reader for the next one",
+			Config: Config{Clip: "360p-longgop", Faults: Faults{KicksFirst: true}}},
 		{Name: "long-gop-deaf", What: "sends an IDR every 12 s, none when asked in whatever way, and refuses the account everywhere but in RTSP",
 			Config: locked(Config{Clip: "360p-longgop", Path: "/Streaming/Channels/101",
 				Faults: Faults{OneSession: true}, Web: Web{ONVIF: true, ISAPI: true, Refuses: true}})},

@@ -110,6 +110,19 @@ func (r *run) joined(s *gortsplib.ServerSession) {
 	}
 }
 
+// kick ends all sessions that play.
+func (r *run) kick() {
+	r.mu.Lock()
+	var all []*gortsplib.ServerSession
+	for s := range r.playing {
+		all = append(all, s)
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		s.Close()
+	}
+}
+
 // left notes that a session is over, whether it has played or not.
 func (r *run) left(s *gortsplib.ServerSession) {
 	r.mu.Lock()

@@ -199,6 +199,8 @@ var expectations = map[string]expectation{
 	"long-gop-onvif":          {does: foundOut + ", by the camera's clock.", frames: 1, check: honours("onvif")},
 	"long-gop-onvif-old":      {does: foundOut + ".", frames: 1, check: honours("onvif")},
 	"long-gop-second-session": {does: foundOut + ".", frames: 1, check: honours("session")},
+	"long-gop-one-reader": {does: "Plays: tries once what a second session does, and never again.",
+		frames: 1, gaps: true, watch: 250 * time.Second, check: all(sessions(2, 1), live)},
 	"long-gop-deaf": {does: "Plays, asks nobody twice who refuses the account, and says which setting of the camera to change.",
 		frames: 1, watch: 120 * time.Second, check: deaf},
 
