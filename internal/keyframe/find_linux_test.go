@@ -1,0 +1,98 @@
+package keyframe
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camhttp"
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+)
+
+// These need addresses of the loopback network that only Linux has ready.
+
+func deviceAt(t *testing.T, addr string) (*camsim.Camera, func() error) {
+	t.Helper()
+	cam, err := camsim.Start(camsim.Config{Addr: addr + ":0", Username: "viewer", Password: "secret", Web: camsim.Web{ONVIF: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cam.Stop)
+	ask := Camera{
+		RTSP: parse(t, cam.URL()), Username: "viewer", Password: "secret",
+		HTTP: camhttp.New(camhttp.Config{Username: "viewer", Password: "secret"}),
+	}.Asks()[ONVIF]
+	return cam, func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		return ask(ctx, func() {})
+	}
+}
+
+// The camera says where its device service is.
+func TestDeviceServiceIsTold(t *testing.T) {
+	cam, ask := deviceAt(t, "127.0.55.1")
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 55, 1), Port: 3702})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		buf := make([]byte, 1<<16)
+		n, from, err := conn.ReadFromUDP(buf)
+		if err != nil {
+			return
+		}
+		_, id, _ := strings.Cut(string(buf[:n]), "MessageID>")
+		id, _, _ = strings.Cut(id, "<")
+		_, _ = conn.WriteToUDP(fmt.Appendf(nil, `<E><Header><RelatesTo>%s</RelatesTo></Header><Body><ProbeMatches><ProbeMatch><XAddrs>%s/onvif/device_service</XAddrs></ProbeMatch></ProbeMatches></Body></E>`,
+			id, strings.Replace(cam.WebURL(), "127.0.55.1", "192.0.2.1", 1)), from)
+	}()
+	defer func() { _ = conn.Close(); <-done }()
+	for range 2 { // found once, asked twice
+		if err := ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := cam.WebStats().KeyFrames; n != 2 {
+		t.Errorf("%d key frames", n)
+	}
+}
+
+// A camera that does not say is asked at the usual ports; whatever else listens
+// there does not learn of the account.
+func TestDeviceServiceIsLookedFor(t *testing.T) {
+	cam, ask := deviceAt(t, "127.0.55.2")
+	var told atomic.Int32
+	listen := func(port string, h http.Handler) {
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.55.2", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &httptest.Server{Listener: ln, Config: &http.Server{Handler: h}}
+		s.Start()
+		t.Cleanup(s.Close)
+	}
+	listen("8000", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			told.Add(1)
+		}
+		w.Header().Set("WWW-Authenticate", `Digest realm="other", nonce="x", qop="auth"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	listen("2020", httputil.NewSingleHostReverseProxy(parse(t, cam.WebURL())))
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	if n := cam.WebStats().KeyFrames; n != 1 || told.Load() != 0 {
+		t.Errorf("%d key frames, the account was given away %d times", n, told.Load())
+	}
+}
