@@ -64,7 +64,7 @@ var transportRows = []row{
 	{"T14", "DSCP: AF41 for video, EF for audio, with an off switch", "TestTrafficClass TestMarkedSocket", "Off unless configured. The tracks of a session share a socket, and audio beside video shares its mark."},
 	{"T15", "The mid header extension; unknown RTCP is ignored", "TestExtras TestNoExtras", ""},
 	{"T16", ".local candidates never stall", "TestLocalNamesInTheAnswer", ""},
-	{"T17", "Pacing of bursts", "TestPacedBurst TestPacedStreamWithinTheRate TestPacedStreamAboveTheRate TestPacedFlood TestPacedByItself TestPacedRetransmissions TestAudioBesidePacing TestPacedSession TestBucketKeepsTheRate", "Off unless configured."},
+	{"T17", "Pacing of bursts", "TestPacedBurst TestPacedStreamWithinTheRate TestPacedStreamAboveTheRate TestPacedFlood TestPacedByItself TestPacedRetransmissions TestAudioBesidePacing TestPacedSession TestThinUplink TestBucketKeepsTheRate", "Off unless configured."},
 	{"T18", "Never plain RTP", "TestWriteBeforeKeys TestFirstPacketArrives TestSRTPProfiles", ""},
 	{"T19", "Random SSRCs, BYE at the end", "TestCloseDeletesOnceAndSaysBye", ""},
 }
