@@ -119,3 +119,43 @@ func TestOnDemandWithoutAnAnswer(t *testing.T) {
 		}
 	})
 }
+
+// An SFU keeps no pictures: when it asks for a key frame soon after connecting, the
+// viewer gets those since the last one, although the camera sends none when asked.
+func TestOnDemandSendsItsPicturesOnceMore(t *testing.T) {
+	sfu, cam := &fakeSFU{}, videoOnly()
+	cam.gop, cam.deaf = 250, true
+	inRoom(t, cam, sfu, onDemand(false), func(t *testing.T, p *Publisher, target *sfuTarget) {
+		after(12500 * time.Millisecond) // in the middle of the second group of pictures
+		sfu.change(func() { sfu.viewers = 1 })
+		after(4 * time.Second)
+		wantState(t, p, Live)
+		session := target.all()[0]
+		keys := func() (n int) {
+			for _, p := range session.packets(0) {
+				if p.first&0x1f == 24 {
+					n++
+				}
+			}
+			return n
+		}
+		if n := keys(); n != 1 {
+			t.Fatalf("%d key frames before one was asked for, want that of the replay", n)
+		}
+		for range 4 { // it asks until it gets one
+			session.onKeyFrame()
+			after(100 * time.Millisecond)
+		}
+		if n := keys(); n != 2 {
+			t.Errorf("%d key frames 0.4 s after one was asked for, want 2", n)
+		}
+		after(20 * time.Second)
+		before := keys()
+		session.onKeyFrame()
+		after(200 * time.Millisecond)
+		if n := keys(); n != before {
+			t.Errorf("%d key frames, then %d: an encore for a session of 20 s", before, n)
+		}
+		checkLine(t, session.packets(0))
+	})
+}

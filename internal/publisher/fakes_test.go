@@ -28,6 +28,7 @@ type fakeCamera struct {
 	sessions []*fakeCameraSession
 	opens    atomic.Int32
 	skip     atomic.Bool                          // the next sequence number is left out, as if lost
+	deaf     bool                                 // no key frame when asked
 	quiet    atomic.Bool                          // nothing is sent
 	panics   bool                                 // the third packet makes the packet path panic
 	late     time.Duration                        // by how much its pictures come later than its sounds
@@ -108,7 +109,7 @@ func (s *fakeCameraSession) SenderTime(id int) (at time.Time, rtp uint32, ok boo
 
 func (s *fakeCameraSession) RequestKeyFrame() error {
 	s.keyFrames.Add(1)
-	s.idrNow.Store(true)
+	s.idrNow.Store(!s.camera.deaf)
 	return nil
 }
 

@@ -37,7 +37,9 @@ type feed struct {
 
 	out     atomic.Pointer[outlet] // nil: no session connected
 	current *outlet                // the outlet that the packet path has already begun to use
-	cache   gopCache               // video only, while out is nil
+	cache   gopCache               // video only, while out is nil, and for encores
+	encore  *encore                // video of cameras on demand only
+	shift   uint16                 // sequence numbers that encores have taken up
 
 	quick   quickest     // of the camera's packets
 	lastTS  uint32       // the newest packet's timestamp, as the camera has it
@@ -70,7 +72,12 @@ func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 		v = repack.NewH264(vc, line)
 	}
 	v.SetParameterSets(t.ParameterSets...)
-	return &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay, refuses: !cfg.DropBFrames}
+	f := &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay, refuses: !cfg.DropBFrames}
+	if cfg.OnDemand {
+		f.encore = &encore{}
+		f.cache.mostBytes, f.cache.mostPackets = encoreBytes, encorePackets
+	}
+	return f
 }
 
 // newAudioFeed passes audio on.
@@ -147,7 +154,11 @@ func (f *feed) WriteRTP(h *rtp.Header, payload []byte) error {
 		if out != nil {
 			f.cache.replay(func(h *rtp.Header, p []byte) error { return f.send(out, h, p) }, f.pause)
 		}
-		f.cache.drop()
+		if out != nil && f.encore != nil {
+			f.encore.begin(time.Unix(0, f.lastIn.Load()))
+		} else {
+			f.cache.drop()
+		}
 	}
 	if out == nil {
 		if f.video != nil {
@@ -155,10 +166,14 @@ func (f *feed) WriteRTP(h *rtp.Header, payload []byte) error {
 		}
 		return nil
 	}
+	if f.encore != nil {
+		f.encores(out, h, payload)
+	}
 	return f.send(out, h, payload)
 }
 
 func (f *feed) send(out *outlet, h *rtp.Header, payload []byte) error {
+	h.SequenceNumber += f.shift
 	if err := out.session.WriteRTP(out.track, h, payload); err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package publisher
 
 import (
+	"cmp"
+
 	"github.com/pion/rtp"
 )
 
@@ -14,6 +16,8 @@ const (
 )
 
 type gopCache struct {
+	mostBytes, mostPackets int // 0: gopCacheBytes and gopCachePackets
+
 	packets []cachedPacket
 	payload []byte // the payloads of all packets, one after the other
 	units   uint32 // access units begun
@@ -40,10 +44,15 @@ func startsKeyFrame(codec string, payload []byte) bool {
 	return t == 24 || t == 7 // STAP-A, SPS
 }
 
+// newUnit tells whether an access unit begins with this header.
+func (c *gopCache) newUnit(h *rtp.Header) bool {
+	return len(c.packets) == 0 || c.packets[len(c.packets)-1].header.Timestamp != h.Timestamp
+}
+
 // add keeps one packet; key says whether a key frame begins with it. Header extensions are not kept: there are none yet
 // where repack writes.
 func (c *gopCache) add(h *rtp.Header, payload []byte, key bool) {
-	newUnit := len(c.packets) == 0 || c.packets[len(c.packets)-1].header.Timestamp != h.Timestamp
+	newUnit := c.newUnit(h)
 	if newUnit && key {
 		c.reset()
 	} else if len(c.packets) == 0 {
@@ -52,7 +61,7 @@ func (c *gopCache) add(h *rtp.Header, payload []byte, key bool) {
 	if c.broken {
 		return
 	}
-	if len(c.payload)+len(payload) > gopCacheBytes || len(c.packets) >= gopCachePackets {
+	if len(c.payload)+len(payload) > cmp.Or(c.mostBytes, gopCacheBytes) || len(c.packets) >= cmp.Or(c.mostPackets, gopCachePackets) {
 		c.drop()
 		c.broken = true
 		return
@@ -72,7 +81,7 @@ func (c *gopCache) reset() {
 }
 
 // drop gives the memory back: a live camera needs no cache.
-func (c *gopCache) drop() { *c = gopCache{} }
+func (c *gopCache) drop() { *c = gopCache{mostBytes: c.mostBytes, mostPackets: c.mostPackets} }
 
 // replay sends what is kept, squeezed in time: the newest access unit keeps
 // its timestamp and each older one lies a millisecond before the next. With
@@ -80,18 +89,24 @@ func (c *gopCache) drop() { *c = gopCache{} }
 // delay and hold every later picture back. pause is called after each run of
 // packets; a receiver's socket buffer holds only so many.
 func (c *gopCache) replay(write func(*rtp.Header, []byte) error, pause func()) {
-	const run = 16
 	if len(c.packets) == 0 {
 		return
 	}
 	last := c.packets[len(c.packets)-1].header.Timestamp
-	start := 0
-	for i := range c.packets {
-		p := &c.packets[i]
+	c.each(func(p cachedPacket, payload []byte) {
 		h := p.header
 		h.Timestamp = last - (c.units-p.unit)*90
 		// A lost packet is the session's business; it ends by itself.
-		_ = write(&h, c.payload[start:p.end])
+		_ = write(&h, payload)
+	}, pause)
+}
+
+// each visits the packets in order, and calls pause after each run of them.
+func (c *gopCache) each(visit func(cachedPacket, []byte), pause func()) {
+	const run = 16
+	start := 0
+	for i, p := range c.packets {
+		visit(p, c.payload[start:p.end])
 		start = p.end
 		if i%run == run-1 {
 			pause()

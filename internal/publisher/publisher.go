@@ -218,6 +218,17 @@ func (p *Publisher) watch() <-chan struct{} {
 	return p.changed
 }
 
+// keyFrameAsked is told when a receiver asks for a key frame.
+func (p *Publisher) keyFrameAsked() {
+	p.mu.Lock()
+	video := p.video
+	p.mu.Unlock()
+	if video != nil && video.encore != nil {
+		video.encore.asked.Store(true)
+	}
+	p.wantKeyFrame()
+}
+
 // wantKeyFrame asks for an IDR soon; requests within a second become one.
 func (p *Publisher) wantKeyFrame() {
 	select {

@@ -91,7 +91,7 @@ func (p *Publisher) targetSession(ctx context.Context, feeds []*feed) (stable bo
 	p.update(func() { p.target.phase = phaseWorking })
 
 	pctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	session, err := p.cfg.Target.Publish(pctx, offers, p.wantKeyFrame)
+	session, err := p.cfg.Target.Publish(pctx, offers, p.keyFrameAsked)
 	cancel()
 	if err != nil {
 		return false, err

@@ -27,11 +27,11 @@ func TestBoxWithoutPower(t *testing.T) {
 	})
 }
 
-// Cameras on demand, one of them closed while nobody watches, are seen in a browser
-// that comes, goes and comes again; through Ingress.
+// Cameras on demand, one of them with rare key frames, one closed while nobody watches,
+// are seen in a browser that comes, goes and comes again; through Ingress.
 func TestOnDemandInBrowser(t *testing.T) {
 	lk, _ := parts.StartLiveKitWithIngress(t)
-	cameras := map[string]*camsim.Camera{"warm": startCamera(t, camsim.Config{}), "cold": startCamera(t, camsim.Config{Audio: "opus"})}
+	cameras := map[string]*camsim.Camera{"warm": startCamera(t, camsim.Config{Clip: "360p-longgop"}), "cold": startCamera(t, camsim.Config{Audio: "opus"})}
 	gateway := parts.StartGateway(t, "rtsp2whip", site(lk, "ingress, poll: 1s", "yard",
 		entry{name: "warm", url: cameras["warm"].URL(), extra: ", publish: on_demand, linger: 1s"},
 		entry{name: "cold", url: cameras["cold"].URL(), extra: ", publish: on_demand, on_demand: cold, linger: 1s"}))
@@ -41,6 +41,7 @@ func TestOnDemandInBrowser(t *testing.T) {
 	if n := cameras["cold"].Stats().Readers; n != 0 {
 		t.Errorf("the cold camera has %d readers", n)
 	}
+	cameras["warm"].KeyFrame() // the next one comes 12 s later
 	browser := parts.StartBrowser(t)
 	for range 2 {
 		browser.Watch(lk, "yard")
