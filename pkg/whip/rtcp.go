@@ -98,10 +98,15 @@ func (t *localTrack) answerNack(pairs []rtcp.NackPair) {
 		}
 		return
 	}
+	now := time.Now()
 	for i := range pairs {
 		pairs[i].Range(func(seq uint16) bool {
 			t.nacked.Add(1)
-			t.resend(seq)
+			if t.budget.allows(t.bytesSent.Load(), now) { // else the server asks again
+				if n := t.resend(seq); n > 0 {
+					t.budget.spend(rtpHeaderSize+n, now)
+				}
+			}
 			return true
 		})
 	}

@@ -48,7 +48,7 @@ type TrackStats struct {
 	PacketsSent   uint64 // without retransmissions
 	BytesSent     uint64 // RTP headers and retransmissions included, SRTP's tag not
 	Nacked        uint64 // packets that the server asked for again
-	Retransmitted uint64 // of those, the ones that were still there
+	Retransmitted uint64 // of those, the ones that were still there, and not too many at once
 	PLI, FIR      uint64 // requests for a key frame
 
 	// AllowedRate is the most that the server lets the track send, in bits a second,

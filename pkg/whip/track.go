@@ -46,7 +46,8 @@ type localTrack struct {
 
 	breaker breaker
 
-	firSeq  uint8 // of the last FIR; used by the RTCP goroutine alone
+	budget  budget // for retransmissions; used by the RTCP goroutine alone, as are these
+	firSeq  uint8  // of the last FIR; used by the RTCP goroutine alone
 	firSeen bool
 }
 
