@@ -10,10 +10,11 @@ import (
 )
 
 // gcPercent is how much garbage may gather before it is collected, beside what is
-// alive: half of it, where Go's default is as much again. Most of what is alive is
-// packets that were sent within the last second, which cost the collector nothing
-// to pass over. docs/benchmarks.md has what it saves.
-const gcPercent = 50
+// alive: a quarter of it, where Go's default is as much again. Packets make no
+// garbage, so that the collector runs a few times a minute as it is, and most of what
+// is alive is packets that were sent within the last second, which cost it nothing to
+// pass over. docs/benchmarks.md has what it saves.
+const gcPercent = 25
 
 // limitShare is the part of a container's memory beyond which garbage is collected
 // however often that is. The rest is for what the collector does not count.

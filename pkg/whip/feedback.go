@@ -13,7 +13,7 @@ import (
 type feedbackWindow struct {
 	mu      sync.Mutex
 	next    uint16
-	packets [feedbackPackets]sentPacket // by sequence number
+	packets []sentPacket // by sequence number; nil until something is sent
 	reports [feedbackReports]feedbackReport
 	last    int // index of the newest report
 }
@@ -49,6 +49,9 @@ const (
 func (f *feedbackWindow) sent(size int) uint16 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.packets == nil {
+		f.packets = make([]sentPacket, feedbackPackets)
+	}
 	seq := f.next
 	f.next++
 	f.packets[seq%feedbackPackets] = sentPacket{size: uint16(min(size, 1<<16-1)), seq: seq, fate: inFlight} //nolint:gosec // bounded
@@ -87,6 +90,9 @@ func (f *feedbackWindow) note(p *rtcp.TransportLayerCC, now time.Time) {
 }
 
 func (f *feedbackWindow) judge(r *feedbackReport, seq uint16, here bool) {
+	if f.packets == nil {
+		return
+	}
 	p := &f.packets[seq%feedbackPackets]
 	if p.seq != seq || p.fate == unsent || p.fate == arrived {
 		return

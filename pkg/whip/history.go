@@ -6,17 +6,20 @@ import (
 )
 
 // history keeps the packets of one track that were sent last, so that a NACK can
-// be answered: whole packets, which are made there and encrypted from there. It holds a second of the stream: its memory starts small and grows
-// whenever a second of packets did not fit, by as little as does, up to a bound:
-// it is most of what a session takes. Keeping a packet allocates
-// nothing. It is not safe for concurrent use.
+// be answered: whole packets, which are made there and encrypted from there. It
+// holds a second of the stream: its memory starts small and grows whenever a second of
+// packets did not fit, by as little as does, up to a bound: it is most of what a
+// session takes. Otherwise keeping a packet allocates nothing. It is not safe for
+// concurrent use.
 type history struct {
-	slots []slot // by sequence number
+	slots []slot // by sequence number; a power of two
+	most  int    // slots
 	data  []byte // a ring
 	step  int    // data grows by multiples of it
 	max   int
 	pos   uint64 // bytes written since the start, gaps at the ring's end included
 
+	began       time.Time // with the first packet
 	windowStart time.Time // of the current second
 	windowBytes int
 }
@@ -24,12 +27,12 @@ type history struct {
 // slot is one packet: what the header needs beside SSRC and payload type, and
 // where the payload is.
 type slot struct {
-	at        uint64 // position in the stream of bytes
-	sentAgain time.Time
-	size      int
-	head      int // of that, the RTP header
+	at        uint64        // position in the stream of bytes
+	sentAgain time.Duration // since history.began; 0: not at all
+	size      uint32
 	timestamp uint32
 	seq       uint16
+	head      uint16 // of size, the RTP header
 	marker    bool
 	used      bool
 }
@@ -39,7 +42,7 @@ type kept struct {
 	seq       uint16
 	timestamp uint32
 	marker    bool
-	head      int // bytes of RTP header
+	head      int // bytes of RTP header, of which there are few
 }
 
 // packet is a kept packet.
@@ -55,12 +58,17 @@ const (
 	// resendGap is the least time between two retransmissions of one packet: a
 	// NACK that arrives twice, or by way of two viewers, is answered once.
 	resendGap = 10 * time.Millisecond
+	// historySlots is what a history begins with: half a second of a camera.
+	historySlots = 256
 )
 
 // newHistory returns a history of at most so many packets (a power of two, below
 // 2^15) and bytes.
 func newHistory(packets, start, limit int) *history {
-	return &history{slots: make([]slot, packets), data: make([]byte, start), step: start / 2, max: limit}
+	return &history{
+		slots: make([]slot, min(packets, historySlots)), most: packets,
+		data: make([]byte, start), step: start / 2, max: limit,
+	}
 }
 
 // newVideoHistory keeps a second of 16 Mb/s in 2 MiB, and of 2,048 packets.
@@ -75,6 +83,9 @@ func (h *history) room(k kept, n int, now time.Time) []byte {
 	if n > len(h.data) {
 		return nil
 	}
+	if h.began.IsZero() {
+		h.began = now
+	}
 	if now.Sub(h.windowStart) >= historySecond {
 		h.windowStart, h.windowBytes = now, 0
 	}
@@ -86,11 +97,29 @@ func (h *history) room(k kept, n int, now time.Time) []byte {
 	if used := h.pos % size; used+uint64(n) > size { //nolint:gosec // positive
 		h.pos += size - used // a packet is kept in one piece
 	}
-	s := &h.slots[int(k.seq)&(len(h.slots)-1)]
-	*s = slot{at: h.pos, size: n, head: k.head, timestamp: k.timestamp, seq: k.seq, marker: k.marker, used: true}
+	s := h.slot(k.seq)
+	if len(h.slots) < h.most && s.used && s.seq != k.seq && h.pos-s.at <= size {
+		h.split()
+		s = h.slot(k.seq)
+	}
+	*s = slot{
+		at: h.pos, size: uint32(n), head: uint16(k.head), //nolint:gosec // n is bounded by max, head by few extensions
+		timestamp: k.timestamp, seq: k.seq, marker: k.marker, used: true,
+	}
 	from := h.pos % size
 	h.pos += uint64(n) //nolint:gosec // as above
 	return h.data[from : from+uint64(n)]
+}
+
+func (h *history) slot(seq uint16) *slot { return &h.slots[int(seq)&(len(h.slots)-1)] }
+
+// split doubles the slots: packets that are still there would have to share one.
+func (h *history) split() {
+	old := h.slots
+	h.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		*h.slot(s.seq) = s
+	}
 }
 
 // grow makes room for what this second has brought so far and a quarter more, and
@@ -119,15 +148,16 @@ func (h *history) grow() {
 // reports false if the packet is not there any more, never was, or has just been sent
 // again.
 func (h *history) get(seq uint16, now time.Time) (packet, bool) {
-	s := &h.slots[int(seq)&(len(h.slots)-1)]
+	s := h.slot(seq)
 	size := uint64(len(h.data))
 	if !s.used || s.seq != seq || h.pos-s.at > size {
 		return packet{}, false
 	}
-	if !s.sentAgain.IsZero() && now.Sub(s.sentAgain) < resendGap {
+	age := now.Sub(h.began) + 1 // never 0
+	if s.sentAgain != 0 && age-s.sentAgain < resendGap {
 		return packet{}, false
 	}
-	s.sentAgain = now
+	s.sentAgain = age
 	from := s.at % size
 	return packet{
 		payload:   h.data[from+uint64(s.head) : from+uint64(s.size)],

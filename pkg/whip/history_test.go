@@ -148,3 +148,27 @@ func TestHistoryRefuses(t *testing.T) {
 		t.Error("not sent a second time after a while")
 	}
 }
+
+// Many small packets get as many slots as they need, and keep what is there.
+func TestHistoryOfSmallPackets(t *testing.T) {
+	h := newVideoHistory()
+	now := time.Unix(1000, 0)
+	const n = 1000 // of 128 bytes, so that all fit the memory that there is
+	for i := range n {
+		h.put(uint16(65000+i), uint32(i), false, payloadOf(i, 128), now)
+	}
+	if len(h.slots) != 1024 || len(h.data) != 128<<10 {
+		t.Errorf("%d slots, %d bytes", len(h.slots), len(h.data))
+	}
+	for i := range n {
+		if p, ok := h.get(uint16(65000+i), now); !ok || !bytes.Equal(p.payload, payloadOf(i, 128)) {
+			t.Fatalf("packet %d is gone or changed", i)
+		}
+	}
+	for i := range 10 * n {
+		h.put(uint16(i), uint32(i), false, payloadOf(i, 8), now)
+	}
+	if len(h.slots) != 2048 {
+		t.Errorf("%d slots", len(h.slots))
+	}
+}
