@@ -59,7 +59,8 @@ type Spec struct {
 	DisplayName string
 	// Metadata goes to the participant as it is.
 	Metadata string
-	// Attributes go into a room token only: LiveKit's ingresses have none.
+	// Attributes go into a room token only: LiveKit's ingresses have none. See
+	// Client.SetAttributes.
 	Attributes map[string]string
 	// WHIPURL replaces the URL that LiveKit returns for an ingress.
 	WHIPURL string
