@@ -23,10 +23,10 @@ build: ## Build the static program bin/rtsp2whip
 	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
 
 test: ## Run unit and integration tests; needs nothing but Go
-	CGO_ENABLED=0 go test $(PACKAGES)
+	CGO_ENABLED=0 go test -pgo=off $(PACKAGES)
 
 race: gcc ## Run the same tests under the race detector; needs a C compiler
-	CGO_ENABLED=1 go test -race $(PACKAGES)
+	CGO_ENABLED=1 go test -pgo=off -race $(PACKAGES)
 
 e2e: ## Run the tests against real servers and a browser (minutes; the first time builds the servers)
 	./test/setup.sh
