@@ -117,3 +117,6 @@ func (s *TURN) IsRelay(addr net.Addr) bool {
 	defer s.mu.Unlock()
 	return s.relays[addr.String()]
 }
+
+// Addr is host and port of the server, for UDP and TCP.
+func (s *TURN) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }

@@ -60,7 +60,7 @@ var transportRows = []row{
 	{"T10", "Circuit breaker (RFC 8083)", "TestBreaker TestTCPRate TestCongestionIntervals TestBreakerStartsAnew TestBreakerEndsTheSession TestCongestionPauses TestSilentServerEndsTheSession", "Reports that have never come end nothing: consent checks tell whether anyone is there."},
 	{"T11", "Consent checks at 4 s or more; none answered, no media", "TestConsentPace TestSilentServerEndsTheSession", "Any packet of the server's counts as an answer, as the ICE library has it."},
 	{"T12", "The end of DTLS revokes consent", "TestServerClosesTheSession", "A STUN error counts as silence, which ends a session within seconds."},
-	{"T13", "Full ICE, TURN over UDP, TCP and TLS, ICE-TCP, IPv6", "TestRecommendedRelay TestRestartOnRelay TestRelayWithoutTrust TestOverTLS TestICETCP TestUDPBeforeTCP TestServerReflexiveCandidates TestIPv6Alone", ""},
+	{"T13", "Full ICE, TURN over UDP, TCP and TLS, ICE-TCP, IPv6", "TestRecommendedRelay TestRestartOnRelay TestRelayWithoutTrust TestOverTLS TestStuckTURNConnection TestICETCP TestUDPBeforeTCP TestServerReflexiveCandidates TestIPv6Alone", ""},
 	{"T14", "DSCP: AF41 for video, EF for audio, with an off switch", "TestTrafficClass TestMarkedSocket", "Off unless configured. The tracks of a session share a socket, and audio beside video shares its mark."},
 	{"T15", "The mid header extension; unknown RTCP is ignored", "TestExtras TestNoExtras", ""},
 	{"T16", ".local candidates never stall", "TestLocalNamesInTheAnswer", ""},

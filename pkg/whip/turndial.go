@@ -13,6 +13,10 @@ import (
 // relayDialTimeout bounds a connection to a TURN server, TLS included.
 const relayDialTimeout = 5 * time.Second
 
+// stuckWrite is how long a write to a TURN server over TCP or TLS may take. By then
+// not even a packet's worth of bytes has been acknowledged for as long.
+const stuckWrite = 2 * time.Second
+
 // relayDialer makes the ICE agent's connections to TURN servers over TCP. The agent's
 // own way waits as long as the system does for a server that is not there, longer than
 // a session may take to close, and trusts the system's authorities alone.
@@ -31,6 +35,7 @@ func dialRelays(ctx context.Context, servers func() []*stun.URI, config *tls.Con
 		if err != nil {
 			return nil, err
 		}
+		conn = &promptConn{conn}
 		host, ok := overTLS(servers(), address)
 		if !ok {
 			return conn, nil
@@ -44,6 +49,22 @@ func dialRelays(ctx context.Context, servers func() []*stun.URI, config *tls.Con
 		}
 		return plainAddress{secured, conn}, nil
 	}
+}
+
+// promptConn is closed by a write that gets stuck: a message has gone out in part.
+// When the address that a connection is bound to goes, nobody acknowledges what is
+// sent, and the system tries for a quarter of an hour: a write would block for as long,
+// and with it the agent, which writes its checks the same way and would neither notice
+// the silence nor be restarted.
+type promptConn struct{ net.Conn }
+
+func (c *promptConn) Write(b []byte) (int, error) {
+	_ = c.SetWriteDeadline(time.Now().Add(stuckWrite))
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		_ = c.Close()
+	}
+	return n, err
 }
 
 // plainAddress is a TLS connection whose addresses are those of TCP, as the agent

@@ -30,6 +30,10 @@ const insideVar = "RTSP2WHIP_ISOLATED"
 func Isolated(t *testing.T) (inside bool) {
 	t.Helper()
 	if os.Getenv(insideVar) == t.Name() {
+		// Where the tools are that are not meant for everybody.
+		if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
+			t.Fatal(err)
+		}
 		tool(t, "ip", "link", "set", "lo", "up")
 		return true
 	}
