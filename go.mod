@@ -27,7 +27,10 @@ require (
 
 require github.com/coreos/go-systemd/v22 v22.6.0
 
-require github.com/icholy/digest v1.2.0
+require (
+	github.com/icholy/digest v1.2.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
+)
 
 require github.com/kylelemons/godebug v1.1.0 // indirect
 
@@ -94,7 +97,7 @@ require (
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
-	golang.org/x/time v0.15.0 // indirect
+	golang.org/x/time v0.15.0
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa // indirect

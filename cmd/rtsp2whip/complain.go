@@ -90,6 +90,8 @@ var arguments = map[string]string{
 	"cameras[0].room":            "--room",
 	"livekit.room":               "--room",
 	"admin.listen":               "--admin",
+	"admin.token":                "--admin-token-file",
+	"admin.token_file":           "--admin-token-file",
 	"livekit.url":                "--livekit",
 	"livekit.api_key":            "--api-key-file",
 	"livekit.api_secret":         "--api-secret-file",
@@ -99,6 +101,7 @@ var arguments = map[string]string{
 var inArguments = strings.NewReplacer(
 	"api_key_file, api_key or", "--api-key-file or",
 	"api_secret_file, api_secret or", "--api-secret-file or",
+	"token_file or token", "--admin-token-file",
 	"username and password_file", "--username and --password-file",
 	"via: server or a whip block", "--via server or a WHIP URL",
 	"username and password", "--username and --password-file",

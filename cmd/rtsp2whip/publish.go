@@ -36,9 +36,10 @@ type publishCmd struct {
 	Codec        string        `enum:"h264,h265" default:"h264" help:"The video's codec, h264 or h265; LiveKit Ingress takes h264 only (default: ${default})."`
 	Hold         time.Duration `default:"15s" placeholder:"DURATION" help:"Keep the participant while the camera is away (default: ${default})."`
 
-	LogLevel string        `enum:"debug,info,warn,error" default:"error" help:"debug, info, warn or error (default: ${default})."`
-	Admin    string        `placeholder:"ADDR" help:"Serve status page, metrics and health at HOST:PORT (default: not at all)."`
-	For      time.Duration `placeholder:"DURATION" help:"End after this long: with 0 if the picture arrived, else with 1 (default: when told to)."`
+	LogLevel   string        `enum:"debug,info,warn,error" default:"error" help:"debug, info, warn or error (default: ${default})."`
+	Admin      string        `placeholder:"ADDR" help:"Serve status page, metrics and health at HOST:PORT (default: not at all)."`
+	AdminToken string        `name:"admin-token-file" placeholder:"FILE" help:"File with the token that --admin asks for, - for standard input; needed but for 127.0.0.1."`
+	For        time.Duration `placeholder:"DURATION" help:"End after this long: with 0 if the picture arrived, else with 1 (default: when told to)."`
 }
 
 // Help adds to the command's help.
@@ -98,7 +99,7 @@ func (c *publishCmd) config(a *app) (*site.Config, error) {
 		return nil, usagef("publish: either a WHIP URL, or --livekit and --room")
 	}
 	cfg := site.Default()
-	cfg.Admin.Listen = c.Admin
+	cfg.Admin.Listen, cfg.Admin.TokenFile = c.Admin, c.AdminToken
 	cfg.Log.Level = site.Level(c.LogLevel)
 	cam := site.DefaultCamera()
 	cam.URL, cam.Username, cam.PasswordFile = c.RTSPURL, c.Username, c.PasswordFile

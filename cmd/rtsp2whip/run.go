@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -93,8 +94,22 @@ func newAdmin(s *site.Site, face site.Admin, log *slog.Logger, metrics []prometh
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(metrics...)
+	var problem func() string
+	for _, m := range metrics {
+		if r, ok := m.(*reloader); ok {
+			problem = r.Problem
+		}
+	}
 	return admin.New(admin.Config{
-		Cameras: s.Cameras, Version: versionText(), Started: time.Now(), Registry: registry, Profiles: face.Pprof, Logger: log,
+		Cameras: s.Cameras, Restart: s.Restart, Problem: problem, Token: face.Token,
+		KeyFrame: func(name string) error {
+			err := s.RequestKeyFrame(name)
+			if errors.Is(err, site.ErrNotPlaying) {
+				return admin.ErrNotPlaying
+			}
+			return err
+		},
+		Version: versionText(), Started: time.Now(), Registry: registry, Profiles: face.Pprof, Logger: log,
 	})
 }
 

@@ -4,26 +4,34 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
+	"github.com/rtsp2whip/rtsp2whip/internal/secret"
 )
 
 // Config says what to show.
 type Config struct {
 	// Cameras returns a snapshot of every enabled camera, in the site's order.
-	Cameras  func() []publisher.Status
+	Cameras func() []publisher.Status
+	// Restart makes a camera's sessions anew.
+	Restart func(camera string) error
+	// KeyFrame asks a camera for a key frame; ErrNotPlaying if it cannot be asked.
+	KeyFrame func(camera string) error
+	// Problem says what is wrong with the site's file as it is now, "" if nothing.
+	Problem func() string
+
+	Token    secret.Secret // that every request must bear; empty: none
 	Version  string
 	Started  time.Time
 	Registry *prometheus.Registry // what /metrics serves; New adds the cameras to it
@@ -31,10 +39,20 @@ type Config struct {
 	Logger   *slog.Logger
 }
 
-// Server answers HTTP requests about the cameras. It changes nothing.
+// Server answers HTTP requests about the cameras. It changes none of their settings.
 type Server struct {
-	cfg Config
-	mux *http.ServeMux
+	cfg    Config
+	routes []route
+	mux    *http.ServeMux
+	watch  *watch
+	limits *limits
+}
+
+// route is one path with one method.
+type route struct {
+	pattern string
+	handler http.Handler
+	open    bool // to everybody, with no token
 }
 
 // New makes the handler and registers the cameras' metrics. It does no I/O.
@@ -48,63 +66,113 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.Problem == nil {
+		cfg.Problem = func() string { return "" }
+	}
 	if err := cfg.Registry.Register(&collector{cameras: cfg.Cameras, version: cfg.Version}); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	s := &Server{cfg: cfg, mux: http.NewServeMux()}
-	s.mux.HandleFunc("GET /{$}", s.page)
-	s.mux.HandleFunc("GET /style.css", style)
-	s.mux.HandleFunc("GET /api/cameras", s.cameras)
-	s.mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}))
-	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
-	s.mux.HandleFunc("GET /readyz", s.ready)
+	s := &Server{cfg: cfg, mux: http.NewServeMux(), watch: newWatch(cfg.Started), limits: newLimits()}
+	s.route("GET /{$}", s.page)
+	s.route("GET /api/cameras", s.cameras)
+	s.route("GET /api/cameras/{name}", s.camera)
+	s.route("GET /api/events", s.events)
+	s.route("GET /api/openapi.json", document)
+	if cfg.Restart != nil {
+		s.route("POST /api/cameras/{name}/restart", s.restart)
+	}
+	if cfg.KeyFrame != nil {
+		s.route("POST /api/cameras/{name}/keyframe", s.keyFrame)
+	}
+	s.route("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP)
+	s.route("/api/", s.none)
+	s.open("GET /style.css", style)
+	s.open("GET /login", func(w http.ResponseWriter, _ *http.Request) { s.loginPage(w, http.StatusOK, "") })
+	s.open("POST /login", s.login)
+	s.open("POST /logout", logout)
+	s.open("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	s.open("GET /readyz", s.ready)
 	if cfg.Profiles {
 		s.profiles()
 	}
 	return s, nil
 }
 
-// ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !hostAllowed(r) {
-		// A page from elsewhere whose name was made to resolve to this machine
-		// (DNS rebinding) would carry its own name in Host.
-		plain(w, http.StatusMisdirectedRequest, "ask for this server by its IP address or as localhost")
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
-	s.mux.ServeHTTP(w, r)
+// route adds what only those with the token get.
+func (s *Server) route(pattern string, h http.HandlerFunc) {
+	s.add(route{pattern: pattern, handler: h})
 }
 
-// hostAllowed refuses foreign names on a loopback connection. Elsewhere any
-// name may be the operator's own.
-func hostAllowed(r *http.Request) bool {
-	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if !ok {
-		return true
+// open adds what everybody gets.
+func (s *Server) open(pattern string, h http.HandlerFunc) {
+	s.add(route{pattern: pattern, handler: h, open: true})
+}
+
+func (s *Server) add(r route) {
+	s.routes = append(s.routes, r)
+	s.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) {
+		if !r.open && !s.authorized(req) {
+			s.refuse(w, req)
+			return
+		}
+		r.handler.ServeHTTP(w, req)
+	})
+}
+
+// refuse answers who has no token, or a wrong one.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
+	if _, ok := bearer(r); ok {
+		s.limits.failed(remote(r))
 	}
-	at, err := netip.ParseAddrPort(local.String())
-	if err != nil || !at.Addr().Unmap().IsLoopback() {
-		return true
+	if r.URL.Path == "/" {
+		http.Redirect(w, r, "/login", http.StatusSeeOther)
+		return
 	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	w.Header().Set("WWW-Authenticate", `Bearer realm="rtsp2whip"`)
+	fail(w, http.StatusUnauthorized, "a bearer token is needed (admin.token of the site's file)")
+}
+
+// policy allows a page what it brings itself, and nothing inline.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	from := remote(r)
+	switch {
+	case !hostAllowed(r):
+		// A page from elsewhere whose name was made to resolve to this machine
+		// (DNS rebinding) would carry its own name in Host.
+		fail(w, http.StatusMisdirectedRequest, "ask for this server by its IP address or as localhost")
+	case !originAllowed(r):
+		fail(w, http.StatusForbidden, "pages from elsewhere may not ask this")
+	case !s.limits.requests.of(from).Allow():
+		tooMany(w, "1")
+	case guesses(r) && !s.limits.mayGuess(from):
+		tooMany(w, "10")
+	case r.ContentLength > maxBody:
+		fail(w, http.StatusRequestEntityTooLarge, "the body is too large")
+	default:
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		s.mux.ServeHTTP(w, r)
 	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	_, err = netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil
 }
 
 // Serve answers on l until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wg.Go(func() { s.watch.run(ctx, s.cfg.Cameras) })
 	srv := &http.Server{
+		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends who follows the events
 		Handler:           s,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
@@ -128,7 +196,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // ready answers 200 once every camera has been tried, or, with ?cameras=all,
-// while every camera is live; else 503 and the names that are missing.
+// while every camera is live; else 503 and, for who may know, the names that are missing.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	all := r.URL.Query().Get("cameras") == "all"
 	var missing []string
@@ -138,7 +206,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(missing) > 0 {
-		plain(w, http.StatusServiceUnavailable, "not ready\n"+strings.Join(missing, "\n"))
+		text := "not ready"
+		if s.authorized(r) {
+			text += "\n" + strings.Join(missing, "\n")
+		}
+		plain(w, http.StatusServiceUnavailable, text)
 		return
 	}
 	plain(w, http.StatusOK, "ok")
@@ -148,16 +220,4 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = fmt.Fprintln(w, text)
-}
-
-func (s *Server) cameras(w http.ResponseWriter, _ *http.Request) {
-	now := time.Now()
-	out := make([]Camera, 0)
-	for _, st := range s.cfg.Cameras() {
-		out = append(out, cameraOf(st, now))
-	}
-	w.Header().Set("Content-Type", "application/json")
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(out) // the reader has gone
 }

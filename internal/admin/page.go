@@ -128,3 +128,21 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
 	}
 }
+
+//go:embed login.html
+var loginHTML string
+
+var loginTemplate = template.Must(template.New("login").Parse(loginHTML))
+
+// loginPage asks for the token; wrong is what to say about the last try.
+func (s *Server) loginPage(w http.ResponseWriter, status int, wrong string) {
+	var page bytes.Buffer
+	if err := loginTemplate.Execute(&page, wrong); err != nil {
+		s.cfg.Logger.Error("login page", "err", err)
+		plain(w, http.StatusInternalServerError, "the page could not be made")
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes())
+}

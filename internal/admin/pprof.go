@@ -17,15 +17,15 @@ const longestProfile = 25 * time.Second
 // profiles serves what `go tool pprof` and `go tool trace` read, at the usual
 // paths. net/http/pprof would do the same, and register itself on the default mux
 // as well. Memory profiles show parts of what the program holds: only programs on
-// this machine get them.
+// this machine get them, with the token where there is one.
 func (s *Server) profiles() {
-	s.mux.HandleFunc("GET /debug/pprof/profile", local(recording("profile", func(w http.ResponseWriter) (func(), error) {
+	s.route("GET /debug/pprof/profile", local(recording("profile", func(w http.ResponseWriter) (func(), error) {
 		return pprof.StopCPUProfile, pprof.StartCPUProfile(w)
 	})))
-	s.mux.HandleFunc("GET /debug/pprof/trace", local(recording("trace", func(w http.ResponseWriter) (func(), error) {
+	s.route("GET /debug/pprof/trace", local(recording("trace", func(w http.ResponseWriter) (func(), error) {
 		return trace.Stop, trace.Start(w)
 	})))
-	s.mux.HandleFunc("GET /debug/pprof/{name}", local(func(w http.ResponseWriter, r *http.Request) {
+	s.route("GET /debug/pprof/{name}", local(func(w http.ResponseWriter, r *http.Request) {
 		p := pprof.Lookup(r.PathValue("name"))
 		if p == nil {
 			plain(w, http.StatusNotFound, "no such profile")

@@ -237,6 +237,18 @@ func (p *Publisher) wantKeyFrame() {
 	}
 }
 
+// RequestKeyFrame asks the camera for a key frame, as a viewer would. It returns
+// false if the camera does not play.
+func (p *Publisher) RequestKeyFrame() bool {
+	p.mu.Lock()
+	plays := p.source != nil
+	p.mu.Unlock()
+	if plays {
+		p.wantKeyFrame()
+	}
+	return plays
+}
+
 // runKeyFrames passes requests on to the camera, at most one a second: viewers
 // who join ask in bursts, and encoders choke on them.
 func (p *Publisher) runKeyFrames(ctx context.Context) {

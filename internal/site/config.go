@@ -139,7 +139,10 @@ type ICEServer struct {
 // Admin is the HTTP server for status, metrics and health.
 type Admin struct {
 	Listen string `yaml:"listen"` // host:port, or "" for no server
-	Pprof  bool   `yaml:"pprof"`  // serve Go's profiles to this machine
+	// Token is what every request must bear; empty only where Listen is loopback.
+	Token     secret.Secret `yaml:"token" oneof:"token"`
+	TokenFile string        `yaml:"token_file" oneof:"token"`
+	Pprof     bool          `yaml:"pprof"` // serve Go's profiles to this machine
 }
 
 // Log says what is logged, and how.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,4 +189,20 @@ func (c *checker) admin(a *Admin) {
 	if strings.ContainsAny(host, " /@?#") {
 		c.fail("admin.listen", "%s: not a host", quoted(host))
 	}
+	c.secret("admin.token", &a.Token, "admin.token_file", a.TokenFile, true)
+	if n := len(a.Token.Reveal()); n > 0 && n < minToken {
+		c.fail("admin.token", "shorter than %d characters, so that it could be guessed", minToken)
+	}
+	if !loopback(host) && a.Token.Empty() && a.TokenFile == "" {
+		c.fail("admin.listen", "%s: can be reached from other machines, which needs token_file or token", quoted(a.Listen))
+	}
+}
+
+// minToken is the least length of the token that the HTTP server asks for.
+const minToken = 16
+
+// loopback tells whether only this machine reaches what listens at a host.
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }

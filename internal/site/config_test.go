@@ -2,6 +2,7 @@ package site
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -215,4 +216,23 @@ func TestComplete(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	checkComplete(t, &cfg)
+}
+
+// What listens beyond this machine needs a token; loopback does not.
+func TestAdminToken(t *testing.T) {
+	const rest = "cameras: [{name: a, url: rtsp://h/, whip: {url: http://h/}}]\n"
+	for _, listen := range []string{"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "LOCALHOST:1", "[::1]:1", "[::ffff:127.0.0.1]:1"} {
+		if a := parse(t, fmt.Sprintf("admin: {listen: %q}\n", listen)+rest, nil).Admin; a.Listen != listen || !a.Token.Empty() {
+			t.Errorf("%s: %+v", listen, a)
+		}
+	}
+	for _, listen := range []string{":1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1", "box.example.com:1", "localhost.example.com:1"} {
+		if _, err := Parse("", []byte(fmt.Sprintf("admin: {listen: %q}\n", listen)+rest), Sources{}); err == nil {
+			t.Errorf("%s without a token: no error", listen)
+		}
+		with := fmt.Sprintf("admin: {listen: %q, token: 0123456789abcdef}\n", listen) + rest
+		if got := parse(t, with, nil).Admin.Token.Reveal(); got != "0123456789abcdef" {
+			t.Errorf("%s: token %q", listen, got)
+		}
+	}
 }

@@ -186,6 +186,24 @@ func (s *Site) Restart(name string) error {
 	return nil
 }
 
+// ErrNotPlaying says that a camera cannot be asked for a key frame now.
+var ErrNotPlaying = errors.New("the camera does not play")
+
+// RequestKeyFrame asks a camera for a key frame.
+func (s *Site) RequestKeyFrame(name string) error {
+	s.mu.Lock()
+	slots := s.slots
+	s.mu.Unlock()
+	i := slices.IndexFunc(slots, func(sl *slot) bool { return sl.settings.Name == name })
+	switch {
+	case i < 0:
+		return ErrNoCamera
+	case !slots[i].publisher.RequestKeyFrame():
+		return ErrNotPlaying
+	}
+	return nil
+}
+
 // replace has Run begin with some slots and end others; mu is held.
 func (s *Site) replace(fresh, ended []*slot) {
 	for _, sl := range ended {

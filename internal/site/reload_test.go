@@ -171,3 +171,22 @@ func TestReloadBeforeRun(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestKeyFrameOfACameraThatDoesNotPlay(t *testing.T) {
+	cfg := Default()
+	cfg.Cameras = []Camera{aCamera("gate", "rtsp://127.0.0.1:1/")}
+	cfg.Cameras[0].WHIP = &WHIP{URL: "http://127.0.0.1:1/"}
+	if err := cfg.Complete(Sources{}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(&cfg, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RequestKeyFrame("gate"); !errors.Is(err, ErrNotPlaying) {
+		t.Errorf("got %v", err)
+	}
+	if err := s.RequestKeyFrame("none"); !errors.Is(err, ErrNoCamera) {
+		t.Errorf("of no camera: %v", err)
+	}
+}
