@@ -26,7 +26,7 @@ func TestLossToBrowser(t *testing.T) {
 	gateway := parts.StartGateway(t, "rtsp2whip", site(nil, "", "", entry{name: "gate", url: camera.URL(), whip: page.WHIP()}))
 	gateway.WaitLive(30*time.Second, "gate")
 	waitDecoded(t, page, 25)
-	for range 3 {
+	for range 5 {
 		before := settledPictures(t, page, camera)
 		camera.Freeze(false)
 		parts.Pause(measured)
@@ -38,7 +38,7 @@ func TestLossToBrowser(t *testing.T) {
 		}
 		t.Log("once more: the machine may be too busy")
 	}
-	t.Fatal("fewer than 99 % of the frames were decoded, three times")
+	t.Fatal("fewer than 99 % of the frames were decoded, five times: too few arrive, or the machine is too busy")
 }
 
 // checkRepairs makes sure that there was something to repair.
