@@ -145,6 +145,18 @@ fetch_livekit_client() {
     finish "$work/out" "$out"
 }
 
+# What looks for faults that keep people from using a page.
+fetch_axe() {
+    out=$cache/js/axe-core-$AXE_CORE_VERSION
+    [ ! -s "$out/axe.min.js" ] || return 0
+    say "fetching axe-core $AXE_CORE_VERSION"
+    fresh_dir
+    (cd "$work" && npm pack --silent "axe-core@$AXE_CORE_VERSION" >/dev/null && tar -xzf ./*.tgz)
+    mkdir "$work/out"
+    cp "$work/package/axe.min.js" "$work/out/"
+    finish "$work/out" "$out"
+}
+
 if [ "${1:-}" = --bench ]; then
     # perf counts system calls and takes the profile; without it both are left out.
     packages=linux-perf
@@ -162,5 +174,6 @@ if [ "${1:-}" != --bench ]; then
     build_ingress
     build_go2rtc
     fetch_livekit_client
+    fetch_axe
 fi
 say "ready in $cache"

@@ -87,6 +87,7 @@ func New(cfg Config) (*Server, error) {
 	s.route("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP)
 	s.route("/api/", s.none)
 	s.open("GET /style.css", style)
+	s.open("GET /page.js", script)
 	s.open("GET /login", func(w http.ResponseWriter, _ *http.Request) { s.loginPage(w, http.StatusOK, "") })
 	s.open("POST /login", s.login)
 	s.open("POST /logout", logout)

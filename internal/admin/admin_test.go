@@ -105,7 +105,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("page lacks %q", want)
 		}
 	}
-	if strings.Contains(body, "<script") {
+	if strings.Contains(body, "yard<script") || strings.Count(body, "<script") != 1 {
 		t.Error("a camera's name reached the page as markup")
 	}
 	if csp := header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {

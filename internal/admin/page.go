@@ -16,6 +16,14 @@ import (
 //go:embed page.html
 var pageHTML string
 
+//go:embed page.js
+var pageJS []byte
+
+func script(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	_, _ = w.Write(pageJS)
+}
+
 //go:embed style.css
 var styleCSS []byte
 
@@ -32,15 +40,34 @@ type row struct {
 	Reason, Hint, Notes        string
 	Picture, Rate, Key         string
 	Target, Session, Loss, RTT string
+	Spark                      string // path of the last ten minutes' bitrate; "" for none
+	SparkFrom                  int    // where it begins
 }
 
-func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
+// happening is one event as the page shows it.
+type happening struct {
+	Class, ISO, Time, Camera, State, Reason string
+}
+
+// view is all that the page shows.
+type view struct {
+	Version, Uptime, Title, Problem, Zone string
+	Live, All, Waiting, Bad               int
+	Wrong                                 bool // only what is wrong is listed
+	Token                                 bool // one can log out
+	Rows                                  []row
+	Events                                []happening
+}
+
+// shownEvents is how many of the events the page lists.
+const shownEvents = 50
+
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
-	view := struct {
-		Version, Uptime, Title string
-		Live, All, Waiting     int
-		Rows                   []row
-	}{Version: s.cfg.Version, Uptime: span(now.Sub(s.cfg.Started))}
+	view := view{
+		Version: s.cfg.Version, Uptime: span(now.Sub(s.cfg.Started)), Problem: s.cfg.Problem(), Zone: now.Format("MST"),
+		Wrong: r.URL.Query().Get("show") == "wrong", Token: !s.cfg.Token.Empty(),
+	}
 	for _, st := range s.cfg.Cameras() {
 		view.All++
 		switch st.State {
@@ -49,7 +76,21 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 		case publisher.Waiting:
 			view.Waiting++
 		}
-		view.Rows = append(view.Rows, rowOf(st, now))
+		if !st.State.Healthy() {
+			view.Bad++
+		} else if view.Wrong {
+			continue
+		}
+		row := rowOf(st, now)
+		row.Spark, row.SparkFrom = sparkline(s.watch.history(st.Name).Bitrate)
+		view.Rows = append(view.Rows, row)
+	}
+	events := s.watch.recent("", shownEvents)
+	// Cameras are looked at one after another, not in the order of what happens to them.
+	slices.SortStableFunc(events, func(a, b Event) int { return b.Time.Compare(a.Time) })
+	for _, e := range events {
+		h := happening{class(e.State), e.Time.Format(time.RFC3339), e.Time.Format("2 Jan 15:04:05"), e.Camera, string(e.State), e.Reason}
+		view.Events = append(view.Events, h)
 	}
 	view.Title = fmt.Sprintf("%d of %d live", view.Live, view.All)
 	if view.Waiting > 0 {
@@ -102,10 +143,25 @@ func rowOf(s publisher.Status, now time.Time) row {
 	return r
 }
 
+// sparkline draws samples into a box of historyLen-1 by 24, the newest at its right
+// edge, from zero to the highest.
+func sparkline(samples []float32) (path string, from int) {
+	if len(samples) < 2 || slices.Max(samples) <= 0 {
+		return "", 0
+	}
+	top := slices.Max(samples)
+	from = historyLen - len(samples)
+	var b strings.Builder
+	for i, v := range samples {
+		fmt.Fprintf(&b, "%c%d %.1f", "ML"[min(i, 1)], from+i, 23-22*max(v, 0)/top)
+	}
+	return b.String(), from
+}
+
 // class groups the states by what an operator should feel about them.
 func class(s publisher.State) string {
 	switch s {
-	case publisher.Live:
+	case publisher.Live, publisher.Waiting:
 		return "good"
 	case publisher.Stalled, publisher.Reconnecting:
 		return "bad"

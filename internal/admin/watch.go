@@ -126,6 +126,10 @@ func (w *watch) compare(c *seen, s publisher.Status, now time.Time) {
 	if !changed && (s.Reason == c.reason || s.Reason == "" || now.Sub(c.told) < reasonEvery) {
 		return
 	}
+	if c.state == "" && s.State == publisher.Idle {
+		c.state, c.since = s.State, s.Since
+		return // that it has not begun yet is no news
+	}
 	w.next++
 	e := Event{
 		ID: w.boot + "-" + strconv.FormatUint(w.next, 10), Time: now, Camera: s.Name,

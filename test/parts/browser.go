@@ -104,6 +104,39 @@ func (b *Browser) Screenshot() ([]byte, error) {
 	return run(b, 30*time.Second, chromedp.CaptureScreenshot())
 }
 
+// FullScreenshot returns a PNG of the whole page, however long.
+func (b *Browser) FullScreenshot() ([]byte, error) {
+	return run(b, 30*time.Second, chromedp.FullScreenshot(100))
+}
+
+// Resize makes the page as large, in CSS pixels.
+func (b *Browser) Resize(width, height int) {
+	b.t.Helper()
+	if _, err := run(b, 20*time.Second, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
+		b.t.Fatalf("resize page: %v", err)
+	}
+}
+
+// Faults asks axe-core for what keeps people from using the page: rules that are
+// broken seriously or critically, each with the first element that does.
+func (b *Browser) Faults() []string {
+	b.t.Helper()
+	axe, err := os.ReadFile(cached(b.t, "js", "axe-core-"+version(b.t, "AXE_CORE_VERSION"), "axe.min.js"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var faults []string
+	// Evaluated, not loaded: the page's policy lets no foreign script in.
+	if err := b.Eval(string(axe)+`;axe.run().then(r => {
+		if (r.passes.length < 10) throw new Error("axe-core has looked at hardly anything");
+		return r.violations.filter(v => v.impact === "serious" || v.impact === "critical")
+			.map(v => v.id + ": " + v.help + ": " + v.nodes[0].html + " " + v.nodes[0].failureSummary);
+	})`, &faults); err != nil {
+		b.t.Fatalf("axe-core: %v", err)
+	}
+	return faults
+}
+
 //go:embed viewer.html
 var viewerPage []byte
 

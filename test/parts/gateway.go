@@ -75,6 +75,9 @@ func startGateway(t testing.TB, c Command, site string, client *http.Client) *Ga
 	return g
 }
 
+// Page is the address of its status page.
+func (g *Gateway) Page() string { return g.url("/") }
+
 func (g *Gateway) url(path string) string {
 	return fmt.Sprintf("http://127.0.0.1:%d%s", g.adminPort, path)
 }
