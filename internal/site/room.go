@@ -19,6 +19,7 @@ func newRooms(lk *ingress.Client, log *slog.Logger) (*presence.Rooms, error) {
 		List: func(ctx context.Context, room string) ([]presence.Member, error) {
 			participants, err := lk.Participants(ctx, room)
 			if err != nil {
+				lk.CloseIdleConnections() // they may be bound to an address that the box has no longer
 				return nil, err
 			}
 			members := make([]presence.Member, len(participants))

@@ -36,7 +36,7 @@ func allowed(desc *sdp.SessionDescription, m *sdp.MediaDescription) int {
 				continue
 			}
 			// 0 would be a track that is not wanted, for which there are other words.
-			if rate > 0 && rate <= math.MaxInt64/8 && (least == 0 || int(rate) < least) {
+			if rate > 0 && rate <= math.MaxInt && (least == 0 || int(rate) < least) {
 				least = int(rate)
 			}
 		}
@@ -80,8 +80,9 @@ func parseTMMBR(raw []byte) (tmmb, error) {
 		word := binary.BigEndian.Uint32(raw[at+4:])
 		exponent, mantissa := word>>26, uint64(word>>9&0x1ffff)
 		rate := math.MaxInt
-		if exponent < 46 { // 17 bits more stay within 63
-			rate = int(mantissa << exponent) //nolint:gosec // bounded
+		// 17 bits more stay within 63, which may be more than an int has.
+		if all := mantissa << exponent; exponent < 46 && all <= math.MaxInt {
+			rate = int(all)
 		}
 		t.entries = append(t.entries, tmmbEntry{
 			ssrc: binary.BigEndian.Uint32(raw[at:]), rate: rate, overhead: uint16(word & 0x1ff), //nolint:gosec // 9 bits
