@@ -22,6 +22,7 @@ type cli struct {
 	Publish  publishCmd  `cmd:"" help:"Publish one camera, without a file."`
 	Demo     demoCmd     `cmd:"" help:"Play simulated cameras in a browser, on this machine alone."`
 	Discover discoverCmd `cmd:"" help:"Find the cameras of the network, and write them down for a site's file."`
+	Doctor   doctorCmd   `cmd:"" help:"Try a camera and its way to the room once, step by step, and tell what is wrong."`
 	Viewer   viewerCmd   `cmd:"" help:"Print a link with which a person can watch a site's room."`
 	Ingress  ingressCmd  `cmd:"" help:"List and delete LiveKit's ingresses of a site."`
 	Install  installCmd  `cmd:"" help:"Set up the systemd service: user, unit, and a file to start from."`

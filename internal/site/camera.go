@@ -34,11 +34,27 @@ func newSub(c Camera, userAgent string, log *slog.Logger) (publisher.Source, err
 
 // newCamera checks a camera's settings; it does no I/O.
 func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
-	transport, err := rtspsrc.ParseTransport(string(c.Transport))
+	cam := &camera{onPause: func() {}}
+	cfg, err := sourceOf(c, userAgent)
 	if err != nil {
 		return nil, err
 	}
-	cam := &camera{onPause: func() {}}
+	cfg.OnBlock, cfg.Logger = func() { cam.onPause() }, log
+	if cam.src, err = rtspsrc.New(cfg); err != nil {
+		return nil, err
+	}
+	if cam.prompter, err = newPrompter(c, cfg, log); err != nil {
+		return nil, err
+	}
+	return cam, nil
+}
+
+// sourceOf is a camera's settings as package rtspsrc takes them.
+func sourceOf(c Camera, userAgent string) (rtspsrc.Config, error) {
+	transport, err := rtspsrc.ParseTransport(string(c.Transport))
+	if err != nil {
+		return rtspsrc.Config{}, err
+	}
 	cfg := rtspsrc.Config{
 		URL: c.URL, Username: c.Username, Password: c.Password.Reveal(),
 		Transport:  transport,
@@ -47,19 +63,11 @@ func newCamera(c Camera, userAgent string, log *slog.Logger) (*camera, error) {
 		VideoCodec: c.videoCodec(),
 		Stall:      c.Stall.Std(),
 		UserAgent:  userAgent,
-		OnBlock:    func() { cam.onPause() },
-		Logger:     log,
 	}
 	if scheme, _, _ := strings.Cut(c.URL, "://"); !encrypted(scheme) {
 		cfg.TLS = rtspsrc.TLSConfig{} // meant for others, or for the camera's web server
 	}
-	if cam.src, err = rtspsrc.New(cfg); err != nil {
-		return nil, err
-	}
-	if cam.prompter, err = newPrompter(c, cfg, log); err != nil {
-		return nil, err
-	}
-	return cam, nil
+	return cfg, nil
 }
 
 // videoCodec is the codec's name in SDP, which both ends go by.

@@ -26,24 +26,33 @@ type prompter struct {
 
 // newPrompter prepares the ways that the camera may be asked in.
 func newPrompter(c Camera, src rtspsrc.Config, log *slog.Logger) (*prompter, error) {
+	cam, err := webOf(c)
+	if err != nil {
+		return nil, err
+	}
+	ways, fixed := keyframe.Ways(string(c.KeyFrame), cam)
+	src.Logger, src.OnBlock = nil, nil
+	return &prompter{asker: keyframe.New(ways, fixed, log), http: cam.Asks(), second: src}, nil
+}
+
+// webOf is what the ways over HTTP need to know of a camera.
+func webOf(c Camera) (keyframe.Camera, error) {
 	at, err := url.Parse(c.URL)
 	if err != nil {
-		return nil, errors.New("the camera's URL cannot be parsed")
+		return keyframe.Camera{}, errors.New("the camera's URL cannot be parsed")
 	}
 	cam := keyframe.Camera{RTSP: at, Username: c.Username, Password: c.Password.Reveal()}
 	if c.Web != "" {
 		if cam.Web, err = url.Parse(c.Web); err != nil {
-			return nil, errors.New("the address of the camera's web server cannot be parsed")
+			return keyframe.Camera{}, errors.New("the address of the camera's web server cannot be parsed")
 		}
 	}
 	tlsConfig, err := c.webTLS()
 	if err != nil {
-		return nil, fmt.Errorf("tls: %w", err)
+		return keyframe.Camera{}, fmt.Errorf("tls: %w", err)
 	}
 	cam.HTTP = camhttp.New(camhttp.Config{Username: cam.Username, Password: cam.Password, TLS: tlsConfig})
-	ways, fixed := keyframe.Ways(string(c.KeyFrame), cam)
-	src.Logger, src.OnBlock = nil, nil
-	return &prompter{asker: keyframe.New(ways, fixed, log), http: cam.Asks(), second: src}, nil
+	return cam, nil
 }
 
 // webTLS judges the certificate of a camera's web server as that of its stream.
