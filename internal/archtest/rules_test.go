@@ -60,6 +60,10 @@ var homes = []home{
 		why: "a LiveKit server for tests is for tests only",
 	},
 	{
+		of: "internal/doctor", in: []string{"cmd"},
+		why: "what tries everything depends on everything; nothing that runs for years depends on it",
+	},
+	{
 		of: "internal/batchudp", in: []string{"pkg/whip"},
 		why: "a session's socket is made by its WHIP client and by nobody else",
 	},
@@ -120,6 +124,10 @@ var walls = []wall{
 	{
 		from: []string{"internal/onvif", "internal/camhttp"}, to: []string{"pkg", "internal/keyframe", "internal/publisher", "internal/site"},
 		why: "what is said to a camera over HTTP knows nothing of streams, so that discover and doctor use it too",
+	},
+	{
+		from: []string{"internal/doctor"}, to: []string{"internal/publisher", "internal/admin", "internal/presence"},
+		why: "the doctor looks at each part by itself, and would see only half through a publisher, which retries and keeps",
 	},
 	{
 		from: []string{"internal"}, to: []string{"cmd"},

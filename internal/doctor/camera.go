@@ -223,35 +223,35 @@ func wait[T any](ctx context.Context, over <-chan struct{}, limit time.Duration,
 	}
 }
 
-// firstKey waits for a key frame. It tells whether the video can be offered, which
-// takes its parameter sets.
+// firstKey waits for a key frame, for a while: whether none comes at all is for judge to
+// say. It tells whether the video can be offered, which takes its parameter sets.
 func (e *exam) firstKey(ctx context.Context, s *rtspsrc.Session, v *video, put func(string, Result)) bool {
 	_, ok := wait(ctx, s.Done(), keyLimit, func() (struct{}, bool) { return struct{}{}, v.repack.KeyFrames() > 0 })
 	st := v.repack.Stats()
-	known := st.ProfileLevelID != ""
-	began := v.firstPacket()
 	if ok {
-		put(stepKey, good(st.LastKeyFrame.Sub(began), "so long after the first packet", nil))
-		return known
+		put(stepKey, good(st.LastKeyFrame.Sub(v.firstPacket()), "so long after the first packet", nil))
 	}
-	hint := "set the camera's key frame interval (GOP) to 1 to 2 seconds"
-	what, remedy := split(st.Problem)
+	return st.ProfileLevelID != ""
+}
+
+// lateKey is the result where none came soon.
+func lateKey(s *rtspsrc.Session, v *video, m measured) Result {
+	hint := "set the camera's key frame interval (GOP) to 1 to 2 seconds, and turn off its intra refresh and smart codec"
+	if len(m.keys) > 0 {
+		took := m.keys[0].at.Sub(v.firstPacket())
+		return good(took, "so long a viewer may have to wait for a picture", nil).but(hint)
+	}
+	if err := s.Err(); err != nil {
+		return bad(0, err, hint)
+	}
+	what, remedy := split(v.repack.Stats().Problem)
 	if what == "" {
-		what = fmt.Sprintf("no complete key frame (IDR) within %s", keyLimit)
+		what = fmt.Sprintf("no key frame (IDR) within %s s", number1(m.span.Seconds(), 0))
 	}
 	if remedy != "" {
 		hint = remedy
 	}
-	r := Result{Text: what}
-	if err := s.Err(); err != nil {
-		r = bad(0, err, hint)
-	} else if st.Problem != "" && !st.ProblemIsGOP || !known {
-		r = r.fails(hint)
-	} else {
-		r = r.but(hint)
-	}
-	put(stepKey, r)
-	return known
+	return Result{Text: what}.fails(hint)
 }
 
 // split takes one of repack's sentences apart: what is wrong, and what to set.
@@ -262,8 +262,12 @@ func split(problem string) (what, remedy string) {
 
 // watch looks at the stream until enough is known of it.
 func (e *exam) watch(ctx context.Context, s *rtspsrc.Session, v *video) {
-	began := time.Now()
+	began, asked := time.Now(), time.Now()
 	_, _ = wait(ctx, s.Done(), lookMost, func() (struct{}, bool) {
+		if !v.askKnown() && time.Since(asked) > often {
+			asked = time.Now()
+			v.asker.Want() // the one that was wanted first has come by itself, or did not come
+		}
 		return struct{}{}, time.Since(began) > lookLeast && v.gopKnown() && v.askKnown()
 	})
 }

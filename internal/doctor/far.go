@@ -138,7 +138,7 @@ func (e *exam) grants(ctx context.Context, t *Target, put func(string, Result)) 
 		}
 		text = "may manage ingresses, and look into room " + t.Room
 	}
-	put(stepGrants, good(time.Since(began), fmt.Sprintf("%s (%d there)", text, len(who)), facts))
+	put(stepGrants, good(time.Since(began), fmt.Sprintf("%s (%d in it now)", text, len(who)), facts))
 	return true
 }
 

@@ -15,6 +15,7 @@ import (
 func (e *exam) judge(s *rtspsrc.Session, v *video, asked keyframe.Status, put func(string, Result)) {
 	m, st := v.measured(), v.repack.Stats()
 	codec := s.Tracks()[0].Codec
+	put(stepKey, lateKey(s, v, m))
 	put(stepCodec, codecOf(codec, st))
 	put(stepPicture, pictureOf(st, m))
 	put(stepRate, good(0, fmt.Sprintf("%s Mb/s over %s s", number1(m.bitrate/1e6, 2), number1(m.span.Seconds(), 1)),

@@ -7,6 +7,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/pkg/ingress/sdkroom"
+	"github.com/rtsp2whip/rtsp2whip/pkg/rtspsrc"
+	"github.com/rtsp2whip/rtsp2whip/pkg/whip"
 )
 
 // Outcome is how a step went.
@@ -106,7 +110,27 @@ func bad(took time.Duration, err error, hint string) Result {
 	if errors.As(err, &hinting) && hinting.Hint() != "" {
 		hint = hinting.Hint()
 	}
-	return Result{Outcome: Failed, Took: millis(took), Text: err.Error(), Hint: hint}
+	return Result{Outcome: Failed, Took: millis(took), Text: cause(err), Hint: hint}
+}
+
+// cause is an error without the step and the URL that it begins with, which stand
+// beside it already.
+func cause(err error) string {
+	text := err.Error()
+	var (
+		re *rtspsrc.Error
+		we *whip.Error
+		se *sdkroom.Error
+	)
+	switch {
+	case errors.As(err, &re):
+		return strings.TrimPrefix(text, re.Op+" "+re.URL+": ")
+	case errors.As(err, &we):
+		return strings.TrimPrefix(text, we.Op+" "+we.URL+": ")
+	case errors.As(err, &se):
+		return strings.TrimPrefix(text, se.Op+" "+se.URL+": ")
+	}
+	return text
 }
 
 // step is one line of the plan.

@@ -19,6 +19,7 @@ type Text struct {
 	part   Part
 	begun  bool
 	titles map[Part]string
+	missed []string // steps in a row that were not reached
 }
 
 // NewText prints to w. Titles go beside the names of parts.
@@ -41,6 +42,11 @@ const (
 
 // Print prints one result.
 func (t *Text) Print(r Result) {
+	if r.Outcome == NotReached && r.Part == t.part {
+		t.missed = append(t.missed, r.Step)
+		return
+	}
+	t.flush()
 	if r.Part != t.part || !t.begun {
 		if t.begun {
 			fmt.Fprintln(t.w)
@@ -48,10 +54,11 @@ func (t *Text) Print(r Result) {
 		t.part, t.begun = r.Part, true
 		fmt.Fprintln(t.w, t.paint("1", strings.TrimSpace(partNames[r.Part]+"  "+t.titles[r.Part])))
 	}
-	m, text, took := marks[r.Outcome], r.Text, ""
 	if r.Outcome == NotReached {
-		text = "not reached"
+		t.missed = append(t.missed, r.Step)
+		return
 	}
+	m, text, took := marks[r.Outcome], r.Text, ""
 	if r.Took > 0 {
 		took = shown(r.Took)
 	}
@@ -64,6 +71,21 @@ func (t *Text) Print(r Result) {
 	if r.Hint != "" {
 		t.more(wrap("→ "+r.Hint, columns-indent))
 	}
+}
+
+// flush prints the steps that were not reached.
+func (t *Text) flush() {
+	if len(t.missed) == 0 {
+		return
+	}
+	m := marks[NotReached]
+	for i, l := range wrap("not reached: "+strings.Join(t.missed, ", "), columns-4) {
+		if i > 0 {
+			m.mark = " "
+		}
+		fmt.Fprintf(t.w, "  %s %s\n", t.paint(m.colour, m.mark), l)
+	}
+	t.missed = nil
 }
 
 // more prints lines below the first.
@@ -93,6 +115,7 @@ func shown(ms float64) string {
 
 // Summary prints what it comes to.
 func (t *Text) Summary(r Report) {
+	t.flush()
 	failed, warned := r.Count(Failed), r.Count(Warning)
 	fmt.Fprintln(t.w)
 	switch {
@@ -103,8 +126,10 @@ func (t *Text) Summary(r Report) {
 			what += " Next: " + first.Hint + "."
 		}
 		t.block("31", what)
-	case warned > 0:
+	case warned > 0 && r.Count(NotReached) == 0:
 		t.block("33", fmt.Sprintf("It works, with %s: see the lines with !.", count(warned, "warning")))
+	case r.Count(NotReached) > 0:
+		t.block("33", "It was not finished: see the steps that were not reached.")
 	default:
 		t.block("32", "All is well.")
 	}
