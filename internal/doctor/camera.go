@@ -54,7 +54,7 @@ func (e *exam) camera(ctx context.Context) {
 	}
 	e.watch(ctx, s, v)
 	asked := stop()
-	e.judge(s, v, asked, put)
+	e.judge(s, v, asked, ctx.Err() != nil, put)
 	if known {
 		select {
 		case <-e.enough:

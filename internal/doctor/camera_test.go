@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -133,6 +134,36 @@ func TestNobodyThere(t *testing.T) {
 	got = run(t, Config{Source: rtspsrc.Config{URL: "rtsp://no-such-camera.invalid/"}})
 	got.expect(t, Camera, stepResolve, Failed, "host name")
 	got.expect(t, Camera, stepConnect, NotReached)
+}
+
+// TestInterrupted: what was not seen for lack of time is not judged, and sessions end
+// all the same.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	cam := start(t, "plain")
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	p := printed{Report: Run(ctx, of(cam), func(r Result) {
+		if r.Step == stepKey {
+			stop()
+		}
+	})}
+	p.expect(t, Camera, stepKey, OK)
+	p.expect(t, Camera, stepGOP, NotReached)
+	p.expect(t, Camera, stepAsk, NotReached)
+	p.expect(t, Camera, stepTeardown, OK)
+	if n := cam.Stats().Readers; n != 0 {
+		t.Errorf("left %d sessions at the camera", n)
+	}
+}
+
+// TestGoesAway: a camera that ends the session while it is looked at has failed.
+func TestGoesAway(t *testing.T) {
+	t.Parallel()
+	cam := start(t, "night-reboot", func(c *camsim.Config) {
+		c.Faults.RebootAfter, c.Faults.RebootFor = 2*time.Second, time.Minute
+	})
+	run(t, of(cam)).expect(t, Camera, stepLoss, Failed)
 }
 
 // TestMute: a port that takes connections and says nothing holds nobody up.

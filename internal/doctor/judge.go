@@ -11,22 +11,32 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/pkg/rtspsrc"
 )
 
-// judge tells what was found in the stream.
-func (e *exam) judge(s *rtspsrc.Session, v *video, asked keyframe.Status, put func(string, Result)) {
+// judge tells what was found in the stream. cut says that the look at it was cut short:
+// what did not come then proves nothing.
+func (e *exam) judge(s *rtspsrc.Session, v *video, asked keyframe.Status, cut bool, put func(string, Result)) {
 	m, st := v.measured(), v.repack.Stats()
 	codec := s.Tracks()[0].Codec
-	put(stepKey, lateKey(s, v, m))
+	if !cut || len(m.keys) > 0 {
+		put(stepKey, lateKey(s, v, m))
+	}
 	put(stepCodec, codecOf(codec, st))
 	put(stepPicture, pictureOf(st, m))
 	put(stepRate, good(0, fmt.Sprintf("%s Mb/s over %s s", number1(m.bitrate/1e6, 2), number1(m.span.Seconds(), 1)),
 		Facts{"bits_per_second": round(m.bitrate, 0), "seconds": round(m.span.Seconds(), 1)}))
-	put(stepGOP, gopOf(m, asked))
+	if !cut || asked.GOP > 0 {
+		put(stepGOP, gopOf(m, asked))
+	}
 	put(stepBFrames, e.bframesOf(v, st))
 	put(stepMarkers, markersOf(m))
 	put(stepPace, paceOf(m))
+	if err := s.Err(); err != nil {
+		put(stepLoss, bad(m.span, err, "look at cable, power and firmware of the camera: it has ended the session by itself"))
+	}
 	put(stepLoss, lossOf(s.Stats()))
 	put(stepAudio, e.audioOf(s, v))
-	put(stepAsk, v.asked(asked))
+	if !cut || v.askKnown() {
+		put(stepAsk, v.asked(asked))
+	}
 }
 
 // number1 writes a number with at most so many decimals.
