@@ -45,12 +45,13 @@ func livekit(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("LiveKit has %s", strings.Join(ids, " "))
 		}
 	case "fails":
-		s.Fault = func(method string, _ int) ingresstest.Fault {
-			if method == args[0] {
-				return ingresstest.Fault{Status: 500, Body: `{"code":"internal","msg":"` + args[1] + `"}`}
+		failing, text := args[0], args[1] // the script uses args again
+		s.SetFault(func(method string, _ int) ingresstest.Fault {
+			if method == failing {
+				return ingresstest.Fault{Status: 500, Body: `{"code":"internal","msg":"` + text + `"}`}
 			}
 			return ingresstest.Fault{}
-		}
+		})
 	default:
 		ts.Fatalf("livekit %s?", verb)
 	}

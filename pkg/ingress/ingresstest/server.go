@@ -155,18 +155,25 @@ func (s *Server) granted(ctx context.Context, ok func(*auth.VideoGrant) bool) bo
 	return !s.NoGrants && g != nil && g.Video != nil && ok(g.Video)
 }
 
+// SetFault sets Fault while the server may be at work.
+func (s *Server) SetFault(fault func(method string, n int) Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Fault = fault
+}
+
 // faulty counts requests and lets them go wrong.
 func (s *Server) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		method := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		s.mu.Lock()
 		s.calls[method]++
-		n := s.calls[method]
+		n, fault := s.calls[method], s.Fault
 		s.mu.Unlock()
 
 		var f Fault
-		if s.Fault != nil {
-			f = s.Fault(method, n)
+		if fault != nil {
+			f = fault(method, n)
 		}
 		switch {
 		case f.Cut:
