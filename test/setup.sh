@@ -133,27 +133,16 @@ build_go2rtc() {
     finish "$work/go2rtc" "$out"
 }
 
-# The browser bundle only: its dependencies are inside it.
-fetch_livekit_client() {
-    out=$cache/js/livekit-client-$LIVEKIT_CLIENT_VERSION
-    [ ! -s "$out/livekit-client.umd.js" ] || return 0
-    say "fetching livekit-client $LIVEKIT_CLIENT_VERSION"
+# fetch_npm PACKAGE VERSION FILE: one file of a package that stands alone, with its
+# dependencies inside.
+fetch_npm() {
+    out=$cache/js/$1-$2
+    [ ! -s "$out/$(basename "$3")" ] || return 0
+    say "fetching $1 $2"
     fresh_dir
-    (cd "$work" && npm pack --silent "livekit-client@$LIVEKIT_CLIENT_VERSION" >/dev/null && tar -xzf ./*.tgz)
+    (cd "$work" && npm pack --silent "$1@$2" >/dev/null && tar -xzf ./*.tgz)
     mkdir "$work/out"
-    cp "$work/package/dist/livekit-client.umd.js" "$work/out/"
-    finish "$work/out" "$out"
-}
-
-# What looks for faults that keep people from using a page.
-fetch_axe() {
-    out=$cache/js/axe-core-$AXE_CORE_VERSION
-    [ ! -s "$out/axe.min.js" ] || return 0
-    say "fetching axe-core $AXE_CORE_VERSION"
-    fresh_dir
-    (cd "$work" && npm pack --silent "axe-core@$AXE_CORE_VERSION" >/dev/null && tar -xzf ./*.tgz)
-    mkdir "$work/out"
-    cp "$work/package/axe.min.js" "$work/out/"
+    cp "$work/package/$3" "$work/out/"
     finish "$work/out" "$out"
 }
 
@@ -173,7 +162,7 @@ if [ "${1:-}" != --bench ]; then
     build_livekit_server
     build_ingress
     build_go2rtc
-    fetch_livekit_client
-    fetch_axe
+    fetch_npm livekit-client "$LIVEKIT_CLIENT_VERSION" dist/livekit-client.umd.js
+    fetch_npm axe-core "$AXE_CORE_VERSION" axe.min.js
 fi
 say "ready in $cache"

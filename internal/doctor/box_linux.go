@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/cgroup"
 )
 
 func look() machine {
 	m := machine{segmentable: true, segments: canSegment()}
 	m.total, m.free = memoryOf("/")
-	m.limit = groupLimit("/")
+	m.limit = cgroup.MemoryLimit("/")
 	m.rmem = number("/proc/sys/net/core/rmem_max")
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) == nil && r.Cur != unix.RLIM_INFINITY {
@@ -54,31 +56,6 @@ func memoryOf(root string) (total, free int64) {
 		}
 	}
 	return total, free
-}
-
-// groupLimit is the lowest memory limit of this process's control group (version 2)
-// and those above it, 0 if there is none.
-func groupLimit(root string) int64 {
-	text, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
-	if err != nil {
-		return 0
-	}
-	var lowest int64
-	for line := range strings.Lines(string(text)) {
-		group, found := strings.CutPrefix(strings.TrimSpace(line), "0::")
-		if !found {
-			continue
-		}
-		for dir := filepath.Clean("/" + group); ; dir = filepath.Dir(dir) {
-			if n := number(filepath.Join(root, "sys/fs/cgroup", dir, "memory.max")); n > 0 && (lowest == 0 || n < lowest) {
-				lowest = n
-			}
-			if dir == "/" {
-				break
-			}
-		}
-	}
-	return lowest
 }
 
 // number reads a file that holds one, 0 if it does not.
