@@ -20,17 +20,8 @@ type doctorCmd struct {
 	Config string `short:"c" placeholder:"FILE" help:"The site's file: try one of its cameras as the file has it."`
 	JSON   bool   `name:"json" help:"Print JSON."`
 
-	LiveKit       string `name:"livekit" placeholder:"URL" help:"The LiveKit server, wss://… (or LIVEKIT_URL)."`
-	Room          string `placeholder:"ROOM" help:"The LiveKit room."`
-	Via           string `enum:"ingress,server,sdk" default:"ingress" help:"The way into LiveKit: ingress, server or sdk (default: ${default})."`
-	APIKeyFile    string `name:"api-key-file" placeholder:"FILE" help:"File with LiveKit's API key, - for standard input (or LIVEKIT_API_KEY)."`
-	APISecretFile string `name:"api-secret-file" placeholder:"FILE" help:"File with LiveKit's API secret, - for standard input (or LIVEKIT_API_SECRET)."`
-	TokenFile     string `placeholder:"FILE" help:"File with the WHIP endpoint's bearer token, - for standard input."`
-
-	Username     string `placeholder:"USER" help:"The camera's account."`
-	PasswordFile string `placeholder:"FILE" help:"File with the account's password, - for standard input."`
-	Transport    string `enum:"auto,tcp,udp,multicast" default:"auto" help:"How RTP comes from the camera: auto, tcp, udp or multicast (default: ${default})."`
-	Codec        string `enum:"h264,h265" default:"h264" help:"The video's codec, h264 or h265 (default: ${default})."`
+	targetFlags
+	cameraFlags
 }
 
 // Help adds to the command's help.
@@ -103,26 +94,18 @@ func (c *doctorCmd) settings(a *app) (cfg *site.Config, cam site.Camera, toTarge
 	if c.Camera == "" {
 		return nil, cam, false, usagef("doctor: which camera? Give its RTSP URL, or -c site.yaml and its name")
 	}
-	if c.WHIPURL != "" && (c.LiveKit != "" || c.Room != "") {
-		return nil, cam, false, usagef("doctor: either a WHIP URL, or --livekit and --room")
-	}
 	if c.LiveKit != "" && c.Room == "" {
 		return nil, cam, false, usagef("doctor: --livekit needs --room")
 	}
+	whipURL := c.WHIPURL
 	toTarget = c.WHIPURL != "" || c.Room != ""
-	if c.TokenFile != "" && c.WHIPURL == "" {
-		return nil, cam, false, usagef("doctor: --token-file needs a WHIP URL")
+	if !toTarget && c.TokenFile == "" {
+		whipURL = nowhereURL // a site's file must have a target; nothing asks for this one
 	}
-	like := publishCmd{
-		RTSPURL: c.Camera, WHIPURL: c.WHIPURL, LiveKit: c.LiveKit, Room: c.Room, Via: c.Via,
-		APIKeyFile: c.APIKeyFile, APISecretFile: c.APISecretFile, TokenFile: c.TokenFile,
-		Username: c.Username, PasswordFile: c.PasswordFile, Transport: c.Transport, Codec: c.Codec,
-		Audio: string(site.AudioAuto), BFrames: string(site.BFramesRefuse),
+	if cfg, err = single("doctor", c.Camera, whipURL, c.cameraFlags, c.targetFlags); err != nil {
+		return nil, cam, false, err
 	}
-	if !toTarget {
-		like.WHIPURL = nowhereURL // a site's file must have a target; nothing asks for this one
-	}
-	if cfg, err = like.config(a); err != nil {
+	if err = complete(cfg, a); err != nil {
 		return nil, cam, false, err
 	}
 	return cfg, cfg.Cameras[0], toTarget, nil
@@ -132,7 +115,7 @@ const nowhereURL = "https://localhost/"
 
 // ofSite finds the camera in the site's file.
 func (c *doctorCmd) ofSite(a *app) (*site.Config, site.Camera, error) {
-	if c.WHIPURL != "" || c.LiveKit != "" || c.Room != "" || c.Username != "" || c.PasswordFile != "" || c.TokenFile != "" {
+	if c.WHIPURL != "" || c.targetFlags.given() || c.cameraFlags.given() {
 		return nil, site.Camera{}, usagef("doctor: with -c everything but the camera's name comes from the file")
 	}
 	cfg, err := site.Load(c.Config, a.env)

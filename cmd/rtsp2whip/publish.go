@@ -19,22 +19,15 @@ type publishCmd struct {
 	RTSPURL string `arg:"" name:"rtsp-url" help:"The camera: rtsp:// or rtsps://."`
 	WHIPURL string `arg:"" optional:"" name:"whip-url" help:"The WHIP endpoint; not with --livekit."`
 
-	LiveKit       string `name:"livekit" placeholder:"URL" help:"The LiveKit server, wss://… (or LIVEKIT_URL)."`
-	Room          string `placeholder:"ROOM" help:"The LiveKit room."`
-	Name          string `placeholder:"NAME" help:"The participant's identity (default: cam-HOST)."`
-	Via           string `enum:"ingress,server,sdk" default:"ingress" help:"ingress: through LiveKit Ingress. server: livekit-server's own WHIP endpoint. sdk: as LiveKit's own clients do (default: ${default})."`
-	APIKeyFile    string `name:"api-key-file" placeholder:"FILE" help:"File with LiveKit's API key, - for standard input (or LIVEKIT_API_KEY)."`
-	APISecretFile string `name:"api-secret-file" placeholder:"FILE" help:"File with LiveKit's API secret, - for standard input (or LIVEKIT_API_SECRET)."`
-	TokenFile     string `placeholder:"FILE" help:"File with the WHIP endpoint's bearer token, - for standard input."`
+	targetFlags
+	cameraFlags
 
-	Username     string        `placeholder:"USER" help:"The camera's account."`
-	PasswordFile string        `placeholder:"FILE" help:"File with the account's password, - for standard input."`
-	Transport    string        `enum:"auto,tcp,udp,multicast" default:"auto" help:"How RTP comes from the camera: auto, tcp, udp or multicast (default: ${default})."`
-	Audio        string        `enum:"auto,off" default:"auto" help:"auto or off (default: ${default})."`
-	BFrames      string        `name:"b-frames" enum:"refuse,drop" default:"refuse" help:"What to do with B-frames, refuse or drop (default: ${default})."`
-	Pacing       site.Pacing   `default:"off" placeholder:"PACING" help:"Spread bursts: off, auto or a rate such as 7Mbps (default: ${default})."`
-	Codec        string        `enum:"h264,h265" default:"h264" help:"The video's codec, h264 or h265; LiveKit Ingress takes h264 only (default: ${default})."`
-	Hold         time.Duration `default:"15s" placeholder:"DURATION" help:"Keep the participant while the camera is away (default: ${default})."`
+	Name    string        `placeholder:"NAME" help:"The participant's identity (default: cam-HOST)."`
+	SubURL  string        `name:"sub-url" placeholder:"URL" help:"The camera's smaller stream, for when the way is too narrow or the main one cannot be shown."`
+	Audio   string        `enum:"auto,off" default:"auto" help:"auto or off (default: ${default})."`
+	BFrames string        `name:"b-frames" enum:"refuse,drop" default:"refuse" help:"What to do with B-frames, refuse or drop (default: ${default})."`
+	Pacing  site.Pacing   `default:"off" placeholder:"PACING" help:"Spread bursts: off, auto or a rate such as 7Mbps (default: ${default})."`
+	Hold    time.Duration `default:"15s" placeholder:"DURATION" help:"Keep the participant while the camera is away (default: ${default})."`
 
 	LogLevel   string        `enum:"debug,info,warn,error" default:"error" help:"debug, info, warn or error (default: ${default})."`
 	Admin      string        `placeholder:"ADDR" help:"Serve status page, metrics and health at HOST:PORT (default: not at all)."`
@@ -95,32 +88,19 @@ func orElse(s, fallback string) string {
 
 // config puts together what a site's file with this one camera would say.
 func (c *publishCmd) config(a *app) (*site.Config, error) {
-	if c.WHIPURL != "" && (c.LiveKit != "" || c.Room != "") {
-		return nil, usagef("publish: either a WHIP URL, or --livekit and --room")
+	if c.WHIPURL == "" && c.Room == "" {
+		return nil, usagef("publish: where to? Give a WHIP URL, or --livekit URL --room ROOM")
 	}
-	cfg := site.Default()
-	cfg.Admin.Listen, cfg.Admin.TokenFile = c.Admin, c.AdminToken
-	cfg.Log.Level = site.Level(c.LogLevel)
-	cam := site.DefaultCamera()
-	cam.URL, cam.Username, cam.PasswordFile = c.RTSPURL, c.Username, c.PasswordFile
-	cam.Transport, cam.Audio, cam.Hold = site.Transport(c.Transport), site.Audio(c.Audio), site.Duration(c.Hold)
-	cam.BFrames, cam.Codec = site.BFrames(c.BFrames), site.Codec(c.Codec)
-	cam.Pacing = c.Pacing
-	cam.Name = orElse(c.Name, nameOf(c.RTSPURL))
-	if c.WHIPURL != "" {
-		cam.WHIP = &site.WHIP{URL: c.WHIPURL, TokenFile: c.TokenFile}
-	} else {
-		cfg.LiveKit.URL, cfg.LiveKit.Room, cfg.LiveKit.Via = c.LiveKit, c.Room, site.Via(c.Via)
-		cfg.LiveKit.APIKeyFile, cfg.LiveKit.APISecretFile = c.APIKeyFile, c.APISecretFile
-		if c.Room == "" {
-			return nil, usagef("publish: where to? Give a WHIP URL, or --livekit URL --room ROOM")
-		}
-	}
-	cfg.Cameras = []site.Camera{cam}
-	if err := cfg.Complete(site.Sources{Env: a.env, Secret: secretReader(a.stdin)}); err != nil {
+	cfg, err := single("publish", c.RTSPURL, c.WHIPURL, c.cameraFlags, c.targetFlags)
+	if err != nil {
 		return nil, err
 	}
-	return &cfg, nil
+	cfg.Admin.Listen, cfg.Admin.TokenFile = c.Admin, c.AdminToken
+	cfg.Log.Level = site.Level(c.LogLevel)
+	cam := &cfg.Cameras[0]
+	cam.Name, cam.SubURL = orElse(c.Name, cam.Name), c.SubURL
+	cam.Audio, cam.BFrames, cam.Pacing, cam.Hold = site.Audio(c.Audio), site.BFrames(c.BFrames), c.Pacing, site.Duration(c.Hold)
+	return cfg, complete(cfg, a)
 }
 
 // secretReader reads each secret from its file, and at most one from standard
