@@ -24,7 +24,7 @@ import (
 const Limit = 15 * time.Second
 
 // Of it, working takes no longer than this; the rest is for ending sessions.
-const working = 11 * time.Second
+const working = 10500 * time.Millisecond
 
 // Config says what to look at.
 type Config struct {

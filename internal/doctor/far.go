@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 const (
 	apiLimit    = 4 * time.Second // a question to LiveKit's API
 	cleanLimit  = 1500 * time.Millisecond
+	endedLimit  = time.Second     // from a session's DELETE until LiveKit says that its ingress is free
 	reportLimit = 5 * time.Second // from connecting to the first receiver report
 	settle      = 2 * time.Second // of a session, before its loss means anything
 	seenLimit   = 5 * time.Second
@@ -158,14 +160,27 @@ func (e *exam) ingress(ctx context.Context, t *Target, put func(string, Result))
 
 // clean deletes the ingress of the test, also when the run was interrupted.
 func (e *exam) clean(t *Target, id string) {
+	began := time.Now()
+	e.ended(t, id)
 	ctx, cancel := context.WithTimeout(context.Background(), cleanLimit)
 	defer cancel()
-	began := time.Now()
 	if err := t.LiveKit.Delete(ctx, id); err != nil {
 		e.sheet.put(Room, stepClean, bad(time.Since(began), err, "delete the ingress "+id+" at LiveKit (lk ingress delete), or run this again"))
 		return
 	}
 	e.sheet.put(Room, stepClean, good(time.Since(began), "nothing is left at LiveKit", nil))
+}
+
+// ended waits until LiveKit has taken note of the session's end. Until then it would ask
+// the session itself to end, which is over, and wait for seconds for its answer.
+func (e *exam) ended(t *Target, id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), endedLimit)
+	defer cancel()
+	wait(ctx, nil, endedLimit, func() (struct{}, bool) {
+		all, err := t.LiveKit.List(ctx, t.Room)
+		live := slices.ContainsFunc(all, func(i ingress.Info) bool { return i.ID == id && i.State.Live() })
+		return struct{}{}, err != nil || !live
+	})
 }
 
 // issued asks for a token that others make.

@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/livekit/protocol/livekit"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 	"github.com/rtsp2whip/rtsp2whip/pkg/ingress"
@@ -149,8 +152,24 @@ func liveKit(t *testing.T, secret string) (*ingresstest.Server, *whiptest.Server
 
 func TestIngress(t *testing.T) {
 	t.Parallel()
-	server, _, cfg := liveKit(t, ingresstest.Secret)
+	server, media, cfg := liveKit(t, ingresstest.Secret)
 	server.Make(ingress.Marker("", "gate"), "yard", "gate", true) // the camera's own
+	// LiveKit notes the end of a session some time after its DELETE.
+	var notes atomic.Int32
+	server.Fault = func(method string, _ int) ingresstest.Fault {
+		all := server.Ingresses("yard")
+		if method != "ListIngress" || len(all) < 2 {
+			return ingresstest.Fault{}
+		}
+		state := livekit.IngressState_ENDPOINT_PUBLISHING
+		if s := media.Sessions(); len(s) > 0 && s[0].Deletes() > 0 {
+			if notes.Add(1) > 3 {
+				state = livekit.IngressState_ENDPOINT_INACTIVE
+			}
+		}
+		server.SetState(all[1].IngressId, state)
+		return ingresstest.Fault{}
+	}
 	server.Enter("yard", "gate")
 	got := run(t, cfg)
 	got.expect(t, LiveKit, stepGrants, OK, "room yard", "1 in it now")
@@ -158,8 +177,8 @@ func TestIngress(t *testing.T) {
 	got.expect(t, Session, stepDelete, OK)
 	got.expect(t, Room, stepSeen, Failed) // this server moves no media
 	got.expect(t, Room, stepClean, OK)
-	if left := server.Ingresses(""); len(left) != 1 || len(server.Killed()) != 0 {
-		t.Errorf("left %v, killed %v", left, server.Killed())
+	if left := server.Ingresses(""); len(left) != 1 || len(server.Killed()) != 0 || notes.Load() <= 3 {
+		t.Errorf("left %v, killed %v, asked %d times", left, server.Killed(), notes.Load())
 	}
 }
 
