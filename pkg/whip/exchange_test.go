@@ -72,6 +72,7 @@ func TestStatusErrors(t *testing.T) {
 		{"client error 418", 418, nil, "", "418 I'm a teapot", "", true, 0},
 		{"unknown client error", 499, nil, "", ": 499", "", true, 0},
 		{"unprocessable", 422, nil, "", "422 Unprocessable Entity", "offer", true, 0},
+		{"busy ingress", 429, nil, "server capacity exceeded", "429 Too Many Requests", "cpu_cost", false, 0},
 		{"too many", 429, http.Header{"Retry-After": {"7"}}, "", "429 Too Many Requests", "capacity", false, 7 * time.Second},
 		{"server error", 500, nil, "boom\x1b[31m\r\nsecond line", "500 Internal Server Error: boom[31m second line", "log", false, 0},
 		{"bad gateway", 502, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, html, "502 Bad Gateway: an HTML page", "proxy", false, 0},

@@ -64,6 +64,9 @@ func (c *Client) statusError(method string, res *response) *Error {
 	}
 	k := classify(res.status)
 	e.hint, e.slow = k.hint, k.slow
+	if res.status == http.StatusTooManyRequests && strings.Contains(e.Detail, "capacity exceeded") { // LiveKit Ingress
+		e.hint = "the server has too little idle CPU for one more session: end something there, or lower cpu_cost in LiveKit Ingress's configuration"
+	}
 	html := isHTML(res.header.Get("Content-Type"), res.body)
 	switch {
 	case html && (res.status < 300 || res.status == 404 || res.status == 405):

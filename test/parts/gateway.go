@@ -3,6 +3,7 @@ package parts
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"os"
 	"os/exec"
@@ -26,7 +27,8 @@ var binary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(cache, "bin", "rtsp2whip")
+	// Two checkouts of the source may be tested at once.
+	bin := filepath.Join(cache, "bin", fmt.Sprintf("rtsp2whip-%08x", crc32.ChecksumIEEE([]byte(root))))
 	// As `make build` does it; the tests need no version in it.
 	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin, "./cmd/rtsp2whip")
 	cmd.Dir = root
