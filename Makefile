@@ -57,12 +57,13 @@ fuzz: ## Fuzz every parser for FUZZTIME each (30s)
 		done; \
 	done
 
-lint: ## Check formatting, vet for every platform, staticcheck
+lint: ## Check formatting, vet for every platform, staticcheck, gosec
 	@set -e; unformatted=$$(find . -name node_modules -prune -o -name .git -prune -o -name '*.go' -print | xargs gofmt -l); \
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:"; echo "$$unformatted"; exit 1; fi
 	go vet $(PACKAGES)
 	cd test && go vet -tags e2e,full ./...
 	go tool staticcheck $(PACKAGES)
+	cd tools && go run ./gosec ..
 	@set -e; for p in $(PLATFORMS); do \
 		echo "go vet for $$p"; \
 		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} GOARM=7 go vet $(PACKAGES); \

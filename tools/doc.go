@@ -1,3 +1,3 @@
-// Package tools pins the programs that make packages, in a module of its own: the
-// product's go.mod has nothing of theirs.
+// Package tools pins the programs that make packages and gosec, in a module of its
+// own: the product's go.mod has nothing of theirs.
 package tools

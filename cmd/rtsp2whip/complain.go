@@ -79,7 +79,7 @@ func seeHelp(w io.Writer, command string) {
 }
 
 // arguments are the names on the command line of what has another in the file.
-var arguments = map[string]string{
+var arguments = map[string]string{ // #nosec G101 -- names of settings, no values
 	"cameras[0].url":             "RTSP-URL",
 	"cameras[0].whip.url":        "WHIP-URL",
 	"cameras[0].whip.token":      "--token-file",

@@ -14,7 +14,7 @@ func openPage(ctx context.Context, stderr io.Writer, address string) {
 	name, args := opener(runtime.GOOS)
 	// Not bound to ctx: the opener may have become the browser itself, which
 	// is not ours to end.
-	cmd := exec.Command(name, append(args, address)...)
+	cmd := exec.Command(name, append(args, address)...) // #nosec G204 -- one of three programs, with an address of ours
 	failed := make(chan error, 1)
 	go func() { failed <- cmd.Run() }()
 	select {

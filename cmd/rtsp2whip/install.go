@@ -145,7 +145,7 @@ func (in *installer) write(path string, content []byte, mode fs.FileMode) error 
 		in.say("unchanged", path)
 		return os.Chmod(at, mode)
 	}
-	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil { // #nosec G301 -- where programs and units are, which all may read
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(at), ".rtsp2whip-*")
@@ -189,7 +189,7 @@ func (in *installer) activate(ctx context.Context) error {
 
 // command runs a program, and returns what it said if it failed.
 func command(ctx context.Context, name string, args ...string) error {
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput() // #nosec G204 -- two programs, named above
 	if err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, bytes.TrimSpace(out))
 	}

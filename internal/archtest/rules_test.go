@@ -64,6 +64,17 @@ var homes = []home{
 		why: "what tries everything depends on everything; nothing that runs for years depends on it",
 	},
 	{
+		of: "math/rand", in: []string{
+			"internal/publisher", "internal/presence", "internal/site", "internal/repack", "internal/viewer",
+			"internal/camsim", "pkg/rtspsrc", "pkg/whip",
+		},
+		why: "it is for jitter and for where RTP's numbers begin; what makes secrets takes crypto/rand",
+	},
+	{
+		of: "unsafe", in: []string{"internal/batchudp", "pkg/rtspsrc"},
+		why: "two packages call the kernel past net, for speed; everything else stays within Go's types",
+	},
+	{
 		of: "internal/batchudp", in: []string{"pkg/whip"},
 		why: "a session's socket is made by its WHIP client and by nobody else",
 	},

@@ -61,9 +61,9 @@ func (r *receiver) try(fd uintptr) bool {
 	for {
 		r.namelen = unix.SizeofSockaddrInet6
 		n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, fd,
-			uintptr(unsafe.Pointer(&r.buf[0])), uintptr(len(r.buf)), unix.MSG_DONTWAIT, //nolint:gosec // as the kernel wants it
-			uintptr(unsafe.Pointer(&r.name)), uintptr(unsafe.Pointer(&r.namelen))) //nolint:gosec // as above
-		r.n, r.errno = int(n), errno //nolint:gosec // at most len(buf)
+			uintptr(unsafe.Pointer(&r.buf[0])), uintptr(len(r.buf)), unix.MSG_DONTWAIT, // as the kernel wants it
+			uintptr(unsafe.Pointer(&r.name)), uintptr(unsafe.Pointer(&r.namelen))) // as above
+		r.n, r.errno = int(n), errno // at most len(buf)
 		if errno != unix.EINTR {
 			return errno != unix.EAGAIN
 		}
@@ -73,9 +73,9 @@ func (r *receiver) try(fd uintptr) bool {
 // from is the sender's address, IPv4 ones in the form that the net package gives
 // them on the same socket.
 func (r *receiver) from() netip.AddrPort {
-	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&r.name.Port))[:]) //nolint:gosec // network order
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&r.name.Port))[:]) // network order
 	if r.name.Family == unix.AF_INET {
-		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&r.name)) //nolint:gosec // the smaller of the two
+		v4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&r.name)) // the smaller of the two
 		return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), port)
 	}
 	ip := netip.AddrFrom16(r.name.Addr)

@@ -59,7 +59,7 @@ func newSender(udp *net.UDPConn) (s *sender, segments bool) {
 // size is put in for each.
 func newControl() []byte {
 	b := make([]byte, unix.CmsgSpace(2))
-	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0])) //nolint:gosec // as the kernel wants it
+	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0])) // as the kernel wants it
 	h.Level = unix.IPPROTO_UDP
 	h.Type = unix.UDP_SEGMENT
 	h.SetLen(unix.CmsgLen(2))
@@ -81,7 +81,7 @@ func (s *sender) send(b []byte, size int, to netip.AddrPort) error {
 	s.hdr.Iov = &s.iov
 	s.hdr.SetIovlen(1)
 	if size != 0 {
-		binary.NativeEndian.PutUint16(s.control[unix.CmsgLen(0):], uint16(size)) //nolint:gosec // at most maxBatch
+		binary.NativeEndian.PutUint16(s.control[unix.CmsgLen(0):], uint16(size)) // at most maxBatch
 		s.hdr.Control = &s.control[0]
 		s.hdr.SetControllen(len(s.control))
 	} else {
@@ -100,7 +100,7 @@ func (s *sender) send(b []byte, size int, to netip.AddrPort) error {
 // try sends without waiting; false waits until the socket can be written to.
 func (s *sender) try(fd uintptr) bool {
 	for {
-		_, _, s.errno = unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&s.hdr)), unix.MSG_DONTWAIT) //nolint:gosec // as above
+		_, _, s.errno = unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&s.hdr)), unix.MSG_DONTWAIT) // as above
 		if s.errno != unix.EINTR {
 			return s.errno != unix.EAGAIN
 		}
@@ -115,13 +115,13 @@ func (s *sender) address(to netip.AddrPort) bool {
 		return false
 	case s.v6:
 		s.name6 = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: ip.As16()}
-		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name6.Port))[:], to.Port()) //nolint:gosec // network order
-		s.hdr.Name = (*byte)(unsafe.Pointer(&s.name6))                                      //nolint:gosec // as above
+		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name6.Port))[:], to.Port()) // network order
+		s.hdr.Name = (*byte)(unsafe.Pointer(&s.name6))                                      // as above
 		s.hdr.Namelen = unix.SizeofSockaddrInet6
 	case ip.Is4() || ip.Is4In6():
 		s.name4 = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: ip.As4()}
-		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name4.Port))[:], to.Port()) //nolint:gosec // network order
-		s.hdr.Name = (*byte)(unsafe.Pointer(&s.name4))                                      //nolint:gosec // as above
+		binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name4.Port))[:], to.Port()) // network order
+		s.hdr.Name = (*byte)(unsafe.Pointer(&s.name4))                                      // as above
 		s.hdr.Namelen = unix.SizeofSockaddrInet4
 	default:
 		return false

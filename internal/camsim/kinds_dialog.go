@@ -28,7 +28,7 @@ func atTheDoor() []Personality {
 			Config: locked(raw(rawserver.Faults{QOP: true, SHA256: true}))},
 		{Name: "stale-nonce", What: "wants a new nonce after every second request, keep-alives too, and ends a session after 20 s without one",
 			Config: locked(raw(rawserver.Faults{NonceUses: 2, Timeout: 20 * time.Second, AliveBy: rawserver.AliveByRequest}))},
-		{Name: "odd-password", What: "has a password full of URL syntax", Config: Config{Username: "viewer", Password: "p@:/#%?& w"}},
+		{Name: "odd-password", What: "has a password full of URL syntax", Config: Config{Username: "viewer", Password: "p@:/#%?& w"}}, // #nosec G101 -- of a simulated camera
 		{Name: "wrong-password", What: "refuses every password", Expect: "401 Unauthorized",
 			Config: locked(Config{Faults: Faults{WrongPassword: true}})},
 		{Name: "rtsps-selfsigned", What: "speaks TLS with a certificate of its own making", Config: Config{TLS: true}},

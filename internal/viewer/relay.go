@@ -39,7 +39,7 @@ func newRelay(kind webrtc.RTPCodecType, codec webrtc.RTPCodecCapability) *relay 
 	return &relay{
 		kind:    kind,
 		codec:   codec,
-		lastSeq: uint16(rand.Uint32()), //nolint:gosec // RFC 3550 section 5.1: a random start, no secret
+		lastSeq: uint16(rand.Uint32()), // RFC 3550 section 5.1: a random start, no secret
 		lastTS:  rand.Uint32(),
 	}
 }

@@ -172,7 +172,7 @@ func (t *TokenURL) ask(ctx context.Context) (IssuedToken, error) {
 	return t.read(body)
 }
 
-const opTokenURL = "room token url"
+const opTokenURL = "room token url" // #nosec G101 -- what is being done
 
 // read takes the token, and the server's URL, out of an answer.
 func (t *TokenURL) read(body []byte) (IssuedToken, error) {

@@ -81,7 +81,7 @@ func listenPacket(network, address string, onBlock func(), buffer int, ordered b
 // use makes c the socket. The system may grant less than the buffer asked for.
 func (in *datagramInlet) use(c *net.UDPConn, buffer int) {
 	if in.UDPConn != nil {
-		in.Close()
+		_ = in.Close()
 	}
 	in.UDPConn, in.raw = c, nil
 	_ = c.SetReadBuffer(buffer)

@@ -14,7 +14,7 @@ import (
 // is between two frames, and that thread then looks around every 20 us: with 50
 // cameras a sixth of the program's time.
 func readNow(fd uintptr, b []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))) //nolint:gosec // as the kernel wants it
+	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b))) // as the kernel wants it
 	if errno != 0 {
 		return 0, errno
 	}
@@ -28,15 +28,15 @@ func (in *datagramInlet) receiveNow(fd uintptr) (int, error) {
 	}
 	var name syscall.RawSockaddrInet6 // the larger of the two
 	size := uint32(unsafe.Sizeof(name))
-	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&in.tryBuf[0])), uintptr(len(in.tryBuf)), 0, //nolint:gosec // as the kernel wants it
-		uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size))) //nolint:gosec // as above
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&in.tryBuf[0])), uintptr(len(in.tryBuf)), 0, // as the kernel wants it
+		uintptr(unsafe.Pointer(&name)), uintptr(unsafe.Pointer(&size))) // as above
 	if errno != 0 {
 		return 0, errno
 	}
-	port := int(binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&name.Port))[:])) //nolint:gosec // network order
+	port := int(binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&name.Port))[:])) // network order
 	switch name.Family {
 	case syscall.AF_INET:
-		in.sender((*syscall.RawSockaddrInet4)(unsafe.Pointer(&name)).Addr[:], port) //nolint:gosec // as the family says
+		in.sender((*syscall.RawSockaddrInet4)(unsafe.Pointer(&name)).Addr[:], port) // as the family says
 	case syscall.AF_INET6:
 		in.sender(name.Addr[:], port)
 	default:

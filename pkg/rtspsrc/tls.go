@@ -61,7 +61,7 @@ func (s *Source) clientTLS(ctx context.Context, c net.Conn, host string) (net.Co
 	}
 	tc := tls.Client(c, cfg)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		c.Close()
+		_ = c.Close()
 		return nil, tlsCause(err)
 	}
 	return tc, nil

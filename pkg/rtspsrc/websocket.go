@@ -27,7 +27,7 @@ func openWebSocket(ctx context.Context, c net.Conn, host string) (net.Conn, erro
 	}
 	ws, res, err := d.DialContext(ctx, "ws://"+host+"/", nil)
 	if err != nil {
-		c.Close()
+		_ = c.Close()
 		if res != nil {
 			err = noTunnel(res.StatusCode)
 		}

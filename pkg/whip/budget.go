@@ -34,7 +34,7 @@ func (b *budget) allows(sent uint64, now time.Time) bool {
 	case b.at.IsZero():
 		b.at, b.bytes = now, own
 	case span >= budgetSpan:
-		b.rate = rateFor(int(own-b.bytes), span) //nolint:gosec // bytes of some time
+		b.rate = rateFor(int(own-b.bytes), span) // bytes of some time
 		b.at, b.bytes = now, own
 	}
 	return b.bucket.wait(now) <= 0
@@ -42,6 +42,6 @@ func (b *budget) allows(sent uint64, now time.Time) bool {
 
 // spend pays for so many bytes that were sent again.
 func (b *budget) spend(size int, now time.Time) {
-	b.again += uint64(size) //nolint:gosec // positive
+	b.again += uint64(size) // positive
 	b.bucket.spend(size, max(budgetLeast, budgetMultiple*b.rate), now, budgetSlack)
 }

@@ -94,7 +94,7 @@ func (c *steadyClock) shift(by time.Duration) {
 
 // time is when a timestamp should have come.
 func (c *steadyClock) time(timestamp uint32) time.Time {
-	ticks := int64(int32(timestamp - c.timestamp)) //nolint:gosec // modulo 2^32
+	ticks := int64(int32(timestamp - c.timestamp)) // modulo 2^32
 	rate, second := int64(c.rate), int64(time.Second)
 	return c.at.Add(time.Duration(ticks/rate*second + ticks%rate*second/rate))
 }
@@ -103,5 +103,5 @@ func (c *steadyClock) time(timestamp uint32) time.Time {
 func (c *steadyClock) stamp(now time.Time) uint32 {
 	elapsed := int64(now.Sub(c.at)) // negative when a packet came after the look at the clock
 	rate, second := int64(c.rate), int64(time.Second)
-	return c.timestamp + uint32(elapsed/second*rate+elapsed%second*rate/second) //nolint:gosec // modulo 2^32
+	return c.timestamp + uint32(elapsed/second*rate+elapsed%second*rate/second) // modulo 2^32
 }

@@ -152,7 +152,7 @@ func planCodec(kind string, c Codec) ([]offeredCodec, error) {
 		Codec:       Codec{Name: f.name, ClockRate: f.clockRate, Channels: f.channels},
 		payloadType: f.payloadType,
 		fmtp:        f.fmtp,
-		channels:    uint16(f.channels), //nolint:gosec // 0 to 2
+		channels:    uint16(f.channels), // 0 to 2
 	}
 	if f.kind == Audio && f.channels == 1 {
 		base.channels = 0 // "PCMA/8000": one channel is not written (RFC 8866 section 6.6)

@@ -72,7 +72,7 @@ func TestDocument(t *testing.T) {
 		}
 	}
 	if *update {
-		if err := os.WriteFile(docFile, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a public page
+		if err := os.WriteFile(docFile, []byte(b.String()), 0o644); err != nil { // a public page
 			t.Fatal(err)
 		}
 	}

@@ -54,7 +54,7 @@ func (f *feedbackWindow) sent(size int) uint16 {
 	}
 	seq := f.next
 	f.next++
-	f.packets[seq%feedbackPackets] = sentPacket{size: uint16(min(size, 1<<16-1)), seq: seq, fate: inFlight} //nolint:gosec // bounded
+	f.packets[seq%feedbackPackets] = sentPacket{size: uint16(min(size, 1<<16-1)), seq: seq, fate: inFlight} // bounded
 	return seq
 }
 

@@ -94,7 +94,7 @@ func (h *history) room(k kept, n int, now time.Time) []byte {
 		h.grow()
 	}
 	size := uint64(len(h.data))
-	if used := h.pos % size; used+uint64(n) > size { //nolint:gosec // positive
+	if used := h.pos % size; used+uint64(n) > size { // positive
 		h.pos += size - used // a packet is kept in one piece
 	}
 	s := h.slot(k.seq)
@@ -103,11 +103,11 @@ func (h *history) room(k kept, n int, now time.Time) []byte {
 		s = h.slot(k.seq)
 	}
 	*s = slot{
-		at: h.pos, size: uint32(n), head: uint16(k.head), //nolint:gosec // n is bounded by max, head by few extensions
+		at: h.pos, size: uint32(n), head: uint16(k.head), // n is bounded by max, head by few extensions
 		timestamp: k.timestamp, seq: k.seq, marker: k.marker, used: true,
 	}
 	from := h.pos % size
-	h.pos += uint64(n) //nolint:gosec // as above
+	h.pos += uint64(n) // as above
 	return h.data[from : from+uint64(n)]
 }
 
@@ -134,13 +134,13 @@ func (h *history) grow() {
 			kept = append(kept, s)
 		}
 	}
-	slices.SortFunc(kept, func(a, b *slot) int { return int(int64(a.at) - int64(b.at)) }) //nolint:gosec // far from overflow
+	slices.SortFunc(kept, func(a, b *slot) int { return int(int64(a.at) - int64(b.at)) }) // far from overflow
 	h.pos = 0
 	for _, s := range kept {
 		from := s.at % uint64(len(old))
 		copy(h.data[h.pos:], old[from:from+uint64(s.size)])
 		s.at = h.pos
-		h.pos += uint64(s.size) //nolint:gosec // positive
+		h.pos += uint64(s.size) // positive
 	}
 }
 

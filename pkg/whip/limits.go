@@ -85,7 +85,7 @@ func parseTMMBR(raw []byte) (tmmb, error) {
 			rate = int(all)
 		}
 		t.entries = append(t.entries, tmmbEntry{
-			ssrc: binary.BigEndian.Uint32(raw[at:]), rate: rate, overhead: uint16(word & 0x1ff), //nolint:gosec // 9 bits
+			ssrc: binary.BigEndian.Uint32(raw[at:]), rate: rate, overhead: uint16(word & 0x1ff), // 9 bits
 		})
 	}
 	return t, nil
@@ -96,16 +96,16 @@ func (t tmmb) marshal() []byte {
 	raw := make([]byte, 12, 12+tmmbItem*len(t.entries))
 	raw[0] = 2<<6 | t.format
 	raw[1] = uint8(rtcp.TypeTransportSpecificFeedback)
-	binary.BigEndian.PutUint16(raw[2:], uint16(2+2*len(t.entries))) //nolint:gosec // at most maxTMMB
+	binary.BigEndian.PutUint16(raw[2:], uint16(2+2*len(t.entries))) // at most maxTMMB
 	binary.BigEndian.PutUint32(raw[4:], t.sender)
 	for _, e := range t.entries {
-		exponent, mantissa := uint32(0), uint64(max(e.rate, 0)) //nolint:gosec // not negative
+		exponent, mantissa := uint32(0), uint64(max(e.rate, 0)) // not negative
 		for mantissa > 0x1ffff {
 			mantissa >>= 1
 			exponent++
 		}
 		raw = binary.BigEndian.AppendUint32(raw, e.ssrc)
-		raw = binary.BigEndian.AppendUint32(raw, exponent<<26|uint32(mantissa)<<9|uint32(e.overhead&0x1ff)) //nolint:gosec // 17 bits
+		raw = binary.BigEndian.AppendUint32(raw, exponent<<26|uint32(mantissa)<<9|uint32(e.overhead&0x1ff)) // 17 bits
 	}
 	return raw
 }

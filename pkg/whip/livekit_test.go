@@ -19,7 +19,7 @@ func TestRestartAtLiveKit(t *testing.T) {
 		peer.WaitPackets(t, Video, peer.Track(Video).Packets+20)
 		peer.Blackhole(true, true)
 		peer.WaitFor(t, "an ICE restart", func() bool { return peer.Restarts() == n+1 })
-		eventually(t, "the restart counted", func() bool { return s.Stats().Restarts == uint64(n+1) }) //nolint:gosec // 1 or 2
+		eventually(t, "the restart counted", func() bool { return s.Stats().Restarts == uint64(n+1) }) // 1 or 2
 		peer.WaitPackets(t, Video, peer.Track(Video).Packets+20)
 	}
 	for _, p := range server.Requests("PATCH") {

@@ -87,7 +87,7 @@ func (c *Client) newPeer(mux ice.UDPMux, socks sockets, servers []ICEServer, eve
 	}
 	err = errors.Join(
 		p.agent.OnConnectionStateChange(func(state ice.ConnectionState) {
-			p.iceState.Store(int32(state)) //nolint:gosec // one of a few
+			p.iceState.Store(int32(state)) // one of a few
 			events.ice(state)
 		}),
 		p.agent.OnSelectedCandidatePairChange(p.route.set),

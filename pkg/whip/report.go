@@ -65,7 +65,7 @@ func (l *sentLine) observe(timestamp uint32, now time.Time) {
 // count notes a packet that is sent.
 func (l *sentLine) count(size int) {
 	l.packets++
-	l.octets += uint32(size) //nolint:gosec // wraps, as RFC 3550 section 6.4.1 has it
+	l.octets += uint32(size) // wraps, as RFC 3550 section 6.4.1 has it
 }
 
 // report makes the sender report; ok is false while nothing has been sent.

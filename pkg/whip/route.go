@@ -81,7 +81,7 @@ func (r *route) directOf(local, remote ice.Candidate) *direct {
 	if err != nil || remote.Port() < 1 || remote.Port() > 65535 {
 		return nil
 	}
-	to := netip.AddrPortFrom(ip, uint16(remote.Port())) //nolint:gosec // just checked
+	to := netip.AddrPortFrom(ip, uint16(remote.Port())) // just checked
 	for _, s := range r.sockets {
 		own, ok := s.LocalAddr().(*net.UDPAddr)
 		if !ok || own.Port != local.Port() {

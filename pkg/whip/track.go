@@ -61,7 +61,7 @@ type remoteReport struct {
 
 func newLocalTrack(index int, kind string) *localTrack {
 	t := &localTrack{index: index, kind: kind, ssrc: newSSRC(), route: &route{}}
-	t.rtxNext = uint16(rand.Uint32()) //nolint:gosec // where it begins is no secret
+	t.rtxNext = uint16(rand.Uint32()) // where it begins is no secret
 	if kind == Audio {
 		t.history = newAudioHistory()
 		return t
@@ -76,7 +76,7 @@ func (t *localTrack) agree(chosen offeredCodec) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.chosen = chosen
-	t.line.clock.rate = uint32(chosen.ClockRate) //nolint:gosec // from a table
+	t.line.clock.rate = uint32(chosen.ClockRate) // from a table
 	t.header.prepare(chosen.extras)
 }
 
