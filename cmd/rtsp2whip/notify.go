@@ -12,8 +12,12 @@ import (
 )
 
 // statusEvery is how often systemd is told how many cameras are live; the
-// watchdog may make it more often.
-const statusEvery = 10 * time.Second
+// watchdog may make it more often. Changes are told sooner, for whoever looks right
+// after a start.
+const (
+	statusEvery  = 10 * time.Second
+	changesEvery = 2 * time.Second
+)
 
 // supervisor tells systemd how the program fares (sd_notify(3)). Without systemd
 // it does nothing.
@@ -44,8 +48,10 @@ func (s *supervisor) run(ctx context.Context) {
 	var last []publisher.Status
 	for {
 		now, ok := s.look(ctx, every)
+		told := ""
 		if ok {
-			s.tell("STATUS=" + summary(now))
+			told = summary(now)
+			s.tell("STATUS=" + told)
 		}
 		switch {
 		case watchdog == 0:
@@ -57,10 +63,29 @@ func (s *supervisor) run(ctx context.Context) {
 		if ok {
 			last = now
 		}
+		if !s.changes(ctx, tick.C, told) {
+			return
+		}
+	}
+}
+
+// changes tells of changes of the status line until the next tick, or until ctx ends:
+// then it returns false.
+func (s *supervisor) changes(ctx context.Context, next <-chan time.Time, told string) bool {
+	tick := time.NewTicker(changesEvery)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
+		case <-next:
+			return true
 		case <-tick.C:
+		}
+		now, ok := s.look(ctx, changesEvery)
+		if line := summary(now); ok && line != told {
+			told = line
+			s.tell("STATUS=" + line)
 		}
 	}
 }
