@@ -27,13 +27,14 @@ type message struct {
 
 // response is what came back, with its body read as far as it is wanted.
 type response struct {
-	status    int
-	header    http.Header
-	body      []byte
-	url       *url.URL // of the request that was answered, after redirects
-	redacted  string   // url, fit for errors
-	withToken bool     // the last request carried credentials
-	secrets   []string // that an echo of the server's might contain
+	status   int
+	header   http.Header
+	body     []byte
+	url      *url.URL // of the request that was answered, after redirects
+	redacted string   // url, fit for errors
+	token    bool     // there were credentials
+	withheld bool     // but the last request went to a host that may not see them
+	secrets  []string // that an echo of the server's might contain
 }
 
 // do makes one request, following 307 and 308 with method and body as RFC 9725
@@ -59,7 +60,7 @@ func (c *Client) do(ctx context.Context, method string, target *url.URL, msg mes
 		if res == nil {
 			return nil, c.networkError(ctx, method, target, resErr)
 		}
-		res.withToken, res.secrets = send != "", secrets
+		res.token, res.withheld, res.secrets = auth != "", send != auth, secrets
 		if res.status < 300 || res.status > 399 {
 			return res, resErr
 		}

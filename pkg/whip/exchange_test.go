@@ -121,6 +121,19 @@ func TestStatusErrors(t *testing.T) {
 	}
 }
 
+// A token that is missing is told from one that is wrong.
+func TestNoToken(t *testing.T) {
+	server := whiptest.NewServer(t, whiptest.Config{Token: "tok-31337"})
+	for name, token := range map[string]func(context.Context) (string, error){"no function": nil, "empty": StaticToken("")} {
+		if e := fails(t, Config{Endpoint: server.URL(), Token: token}); !strings.Contains(e.Hint(), "no bearer token was given") {
+			t.Errorf("%s: hint %q", name, e.Hint())
+		}
+	}
+	if e := fails(t, Config{Endpoint: server.URL(), Token: StaticToken("wrong")}); !strings.Contains(e.Hint(), "refused the token") {
+		t.Errorf("hint %q", e.Hint())
+	}
+}
+
 func TestRequestHeaders(t *testing.T) {
 	server := whiptest.NewServer(t, whiptest.Config{})
 	publish(t, server, Config{Token: StaticToken("tok-31337"), UserAgent: "test/1"}, videoTrack)

@@ -78,9 +78,12 @@ func (c *Client) statusError(method string, res *response) *Error {
 		e.Detail = ""
 	}
 	if res.status == http.StatusUnauthorized || res.status == http.StatusForbidden {
-		if off, ok := clockOffset(res.header, time.Now()); ok {
+		switch off, skewed := clockOffset(res.header, time.Now()); {
+		case skewed:
 			e.hint = clockHint(off)
-		} else if !res.withToken && (c.cfg.Token != nil || c.userInfo != nil) {
+		case !res.token && res.status == http.StatusUnauthorized:
+			e.hint = "no bearer token was given: the server may want one; otherwise check the key in the URL"
+		case res.withheld:
 			e.hint = "the request was redirected to a host that may not see the token: " +
 				"use that host's URL as the endpoint, or allow it the token"
 		}
