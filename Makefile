@@ -17,7 +17,7 @@ PACKAGES := ./... ./testdata
 PLATFORMS := darwin/arm64 windows/amd64 linux/arm
 
 .DEFAULT_GOAL := help
-.PHONY: build test race e2e e2e-full bench pgo bench-micro fuzz lint dist dist-verify vuln clean help gcc
+.PHONY: build test race e2e e2e-full soak bench pgo bench-micro fuzz lint dist dist-verify vuln clean help gcc
 
 build: ## Build the static program bin/rtsp2whip
 	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
@@ -36,6 +36,10 @@ e2e-full: ## Run the long tests against real servers too (run by hand)
 	./test/setup.sh
 	CGO_ENABLED=0 go test -tags full -count=1 -timeout 30m ./internal/personalities
 	cd test && go test -tags e2e,full -count=1 -timeout 120m -v ./...
+
+soak: build ## Make faults for 30 minutes and judge what comes of them; ARGS="-duration 2m" tries it, ARGS="-out ../docs" publishes
+	./test/setup.sh
+	cd test && CGO_ENABLED=0 RTSP2WHIP_BIN=../bin/rtsp2whip go run ./soak $(ARGS)
 
 bench: build ## Measure beside MediaMTX (20 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes
 	./test/setup.sh --bench

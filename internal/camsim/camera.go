@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/reel"
@@ -84,6 +85,10 @@ type machine interface {
 	address() string
 	freeze(on bool)
 	keyFrame()
+	hangUp()
+	impair(lost, reordered, duplicated int)
+	jump(by time.Duration)
+	stepClock(by time.Duration)
 	stats() Stats
 	close()
 }
@@ -202,20 +207,33 @@ func (c *Camera) Restart() error {
 
 // Freeze makes the camera send no media while it goes on answering, or ends that.
 // A restart ends it too.
-func (c *Camera) Freeze(on bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.run != nil {
-		c.run.freeze(on)
-	}
-}
+func (c *Camera) Freeze(on bool) { c.onRun(func(m machine) { m.freeze(on) }) }
 
 // KeyFrame makes the next access unit an IDR picture.
-func (c *Camera) KeyFrame() {
+func (c *Camera) KeyFrame() { c.onRun(machine.keyFrame) }
+
+// HangUp makes the camera break all its connections. It takes new ones at once.
+func (c *Camera) HangUp() { c.onRun(machine.hangUp) }
+
+// Impair makes UDP datagrams get lost, overtake each other and come twice, of a
+// thousand each, in place of what Faults.Raw says. Only a camera with Faults.Raw can.
+// A restart ends it.
+func (c *Camera) Impair(lost, reordered, duplicated int) {
+	c.onRun(func(m machine) { m.impair(lost, reordered, duplicated) })
+}
+
+// Jump makes the RTP timestamps jump, forth or back, as after a fault of the encoder.
+func (c *Camera) Jump(by time.Duration) { c.onRun(func(m machine) { m.jump(by) }) }
+
+// StepClock sets the camera's clock, which its sender reports show. A restart ends it.
+func (c *Camera) StepClock(by time.Duration) { c.onRun(func(m machine) { m.stepClock(by) }) }
+
+// onRun does something to a camera that is on.
+func (c *Camera) onRun(f func(machine)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.run != nil {
-		c.run.keyFrame()
+		f(c.run)
 	}
 }
 

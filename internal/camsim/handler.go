@@ -35,6 +35,18 @@ func (h handler) admit(conn *gortsplib.ServerConn, req *base.Request, path strin
 	return answer(base.StatusOK), nil
 }
 
+func (h handler) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.conns[ctx.Conn] = true
+}
+
+func (h handler) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.conns, ctx.Conn)
+}
+
 func (h handler) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
 	res, err := h.admit(ctx.Conn, ctx.Request, ctx.Path)
 	if res.StatusCode != base.StatusOK {

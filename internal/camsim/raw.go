@@ -52,6 +52,14 @@ func (r rawRun) freeze(on bool) { r.server.Freeze(on) }
 
 func (r rawRun) keyFrame() { r.server.KeyFrame() }
 
+func (r rawRun) hangUp() { r.server.HangUp() }
+
+func (r rawRun) impair(lost, reordered, duplicated int) { r.server.Impair(lost, reordered, duplicated) }
+
+func (r rawRun) jump(by time.Duration) { r.server.Jump(by) }
+
+func (r rawRun) stepClock(by time.Duration) { r.server.StepClock(by) }
+
 func (r rawRun) close() { r.server.Close() }
 
 func (r rawRun) stats() Stats {

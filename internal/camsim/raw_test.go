@@ -2,6 +2,7 @@ package camsim
 
 import (
 	"testing"
+	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
 
@@ -83,6 +84,57 @@ func TestRawCameraControls(t *testing.T) {
 	}
 	if after := c.Stats().AccessUnits; after < before {
 		t.Errorf("%d access units after the restart, %d before", after, before)
+	}
+}
+
+// TestHangUp breaks the connections of cameras on both servers, over both transports.
+func TestHangUp(t *testing.T) {
+	for _, raw := range []rawserver.Faults{{}, {ZeroRTPInfo: true}} {
+		for _, protocol := range []gortsplib.Protocol{gortsplib.ProtocolTCP, gortsplib.ProtocolUDP} {
+			c := start(t, Config{Faults: Faults{Raw: raw}})
+			r := read(t, c, protocol)
+			wait(t, "media", func() bool { return r.unitCount() > 3 })
+			c.HangUp()
+			if err := r.client.Wait(); err == nil {
+				t.Errorf("%+v, %v: the session outlived its connection", raw, protocol)
+			}
+			again := read(t, c, protocol)
+			wait(t, "media again", func() bool { return again.unitCount() > 3 })
+		}
+	}
+}
+
+// TestImpair has packets lost for a while.
+func TestImpair(t *testing.T) {
+	c := start(t, Config{Transport: UDPOnly, Faults: Faults{Raw: rawserver.Faults{Timeout: time.Minute}}})
+	r := read(t, c, gortsplib.ProtocolUDP)
+	wait(t, "media", func() bool { return r.unitCount() > 3 })
+	if n := c.Stats().Dialog.Impaired; n != 0 {
+		t.Errorf("%d packets were touched before", n)
+	}
+	c.Impair(300, 100, 100)
+	wait(t, "losses", func() bool { return c.Stats().Dialog.Impaired > 10 })
+	c.Impair(0, 0, 0)
+	after := c.Stats()
+	wait(t, "more media", func() bool { return c.Stats().AccessUnits > after.AccessUnits+20 })
+	if n := c.Stats().Dialog.Impaired; n > after.Dialog.Impaired+3 { // those under way meanwhile
+		t.Errorf("%d packets were touched afterwards", n-after.Dialog.Impaired)
+	}
+}
+
+// TestJumps lets timestamps jump while a camera plays, on both servers.
+func TestJumps(t *testing.T) {
+	for _, raw := range []rawserver.Faults{{}, {ZeroRTPInfo: true}} {
+		c := start(t, Config{Faults: Faults{Raw: raw}})
+		r := read(t, c, gortsplib.ProtocolTCP)
+		wait(t, "media", func() bool { return r.unitCount() > 3 })
+		c.StepClock(time.Hour) // the reader does not show it; the player's own test does
+		c.Jump(time.Hour)
+		wait(t, "a jump", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.video[len(r.video)-1].Timestamp-r.video[0].Timestamp > 3600*90000
+		})
 	}
 }
 

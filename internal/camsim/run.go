@@ -2,6 +2,8 @@ package camsim
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +34,7 @@ type run struct {
 	lost    atomic.Uint64 // packets that a slow reader did not get
 
 	mu      sync.Mutex
+	conns   map[*gortsplib.ServerConn]bool
 	playing map[*gortsplib.ServerSession]bool
 }
 
@@ -40,6 +43,13 @@ func (r *run) address() string { return r.server.NetListener().Addr().String() }
 func (r *run) freeze(on bool) { r.player.Freeze(on) }
 
 func (r *run) keyFrame() { r.player.KeyFrame() }
+
+// impair does nothing: losses on the way are left to our own server.
+func (r *run) impair(_, _, _ int) {}
+
+func (r *run) jump(by time.Duration) { r.player.Jump(by) }
+
+func (r *run) stepClock(by time.Duration) { r.player.StepClock(by) }
 
 func (r *run) stats() Stats {
 	return Stats{
@@ -120,6 +130,17 @@ func (r *run) kick() {
 	r.mu.Unlock()
 	for _, s := range all {
 		s.Close()
+	}
+}
+
+// hangUp breaks all connections. A session over UDP would outlive its own.
+func (r *run) hangUp() {
+	r.kick()
+	r.mu.Lock()
+	all := slices.Collect(maps.Keys(r.conns))
+	r.mu.Unlock()
+	for _, c := range all {
+		c.Close()
 	}
 }
 

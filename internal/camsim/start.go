@@ -13,7 +13,7 @@ import (
 
 // start brings up a server, its stream and the player that feeds it.
 func (c *Camera) start() (machine, error) {
-	r := &run{camera: c, playing: map[*gortsplib.ServerSession]bool{}}
+	r := &run{camera: c, conns: map[*gortsplib.ServerConn]bool{}, playing: map[*gortsplib.ServerSession]bool{}}
 	if err := c.listen(r); err != nil {
 		return nil, err
 	}

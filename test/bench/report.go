@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rtsp2whip/rtsp2whip/test/machine"
 )
 
 // paper is all that is published: JSON as it stands here, and tables and charts
@@ -118,7 +119,7 @@ func insert(page, name, text string) error {
 
 func (p *plan) newPaper() *paper {
 	return &paper{
-		Date: time.Now().UTC().Format("2006-01-02 15:04 MST"), Machine: machine(), Go: runtime.Version(),
+		Date: time.Now().UTC().Format("2006-01-02 15:04 MST"), Machine: machine.Describe(), Go: runtime.Version(),
 		MediaMTX: firstLine(p.MediaMTX, "--version"), RTSP2WHIP: firstLine(p.RTSP2WHIP, "version"),
 		Rounds: p.Rounds, Seconds: p.Duration.Seconds(),
 	}
@@ -304,29 +305,6 @@ func (d *paper) profileTable() string {
 }
 
 func (l latency) text() string { return fmt.Sprintf("%.2f / %.2f / %.1f", l.P50, l.P99, l.Max) }
-
-// machine describes this one in a few words.
-func machine() string {
-	model := "unknown CPU"
-	if cpu, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for l := range strings.Lines(string(cpu)) {
-			if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == "model name" {
-				model = strings.TrimSpace(v)
-				break
-			}
-		}
-	}
-	memory := ""
-	if info, err := os.ReadFile("/proc/meminfo"); err == nil {
-		if fields := strings.Fields(string(info)); len(fields) > 1 {
-			kb, _ := strconv.Atoi(fields[1])
-			memory = fmt.Sprintf(", %.0f GB", float64(kb)/1e6)
-		}
-	}
-	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	version, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-")
-	return fmt.Sprintf("%s, %d cores%s, Linux %s", model, runtime.NumCPU(), memory, version)
-}
 
 // firstLine is what a program says of its version.
 func firstLine(program string, arg string) string {

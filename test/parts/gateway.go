@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -69,12 +73,66 @@ func StartGateway(t testing.TB, name, site string) *Gateway {
 func startGateway(t testing.TB, c Command, site string, client *http.Client) *Gateway {
 	t.Helper()
 	g := &Gateway{adminPort: FreePort(t), http: client}
-	config := writeConfig(t, "site.yaml", fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort))
-	g.config = config
-	c.Path, c.Args, c.Grace = Binary(t), []string{"run", "-c", config}, 5*time.Second
+	g.config = writeConfig(t, "site.yaml", g.complete(site))
+	c.Path, c.Args, c.Grace = Binary(t), []string{"run", "-c", g.config}, 5*time.Second
 	g.Process = Run(t, c)
 	g.ready(20*time.Second, func() error { return getOK(g.http, g.url("/healthz")) })
 	return g
+}
+
+// complete adds the admin section to a site's file.
+func (g *Gateway) complete(site string) string {
+	return fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort)
+}
+
+// Reload puts another file in the place of the site's and sends SIGHUP. It does not
+// wait for what comes of it.
+func (g *Gateway) Reload(site string) error {
+	next := g.config + ".next"
+	if err := os.WriteFile(next, []byte(g.complete(site)), 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(next, g.config); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.cmd.Process.Signal(syscall.SIGHUP)
+}
+
+// RestartCamera asks for it through the API.
+func (g *Gateway) RestartCamera(name string) error {
+	url := g.url("/api/cameras/" + name + "/restart")
+	res, err := g.http.Post(url, "", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusAccepted {
+		return fmt.Errorf("POST %s: %s", url, res.Status)
+	}
+	return nil
+}
+
+// Metrics are the values of /metrics that have no labels, by name.
+func (g *Gateway) Metrics() (map[string]float64, error) {
+	res, err := g.http.Get(g.url("/metrics"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[string]float64)
+	for line := range strings.Lines(string(text)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if f, err := strconv.ParseFloat(value, 64); ok && err == nil {
+			values[name] = f
+		}
+	}
+	return values, nil
 }
 
 // Page is the address of its status page.
@@ -87,21 +145,22 @@ func (g *Gateway) url(path string) string {
 // CameraStatus is what /api/cameras tells about a camera, as far as the tests
 // read it.
 type CameraStatus struct {
-	Name      string `json:"name"`
-	State     string `json:"state"`
-	Reason    string `json:"reason"`
-	Hint      string `json:"hint"`
-	Codec     string `json:"codec"`
-	Width     int    `json:"width"`
-	Height    int    `json:"height"`
-	Audio     string `json:"audio"`
-	AudioNote string `json:"audio_note"`
-	Packets   uint64 `json:"packets"`
-	Lost      uint64 `json:"lost"`
-	Damaged   uint64 `json:"damaged"`
-	Nacked    uint64 `json:"nacked"`
-	Path      string `json:"path"`
-	Sessions  uint64 `json:"target_sessions"`
+	Name      string    `json:"name"`
+	State     string    `json:"state"`
+	Since     time.Time `json:"since"` // of the state
+	Reason    string    `json:"reason"`
+	Hint      string    `json:"hint"`
+	Codec     string    `json:"codec"`
+	Width     int       `json:"width"`
+	Height    int       `json:"height"`
+	Audio     string    `json:"audio"`
+	AudioNote string    `json:"audio_note"`
+	Packets   uint64    `json:"packets"`
+	Lost      uint64    `json:"lost"`
+	Damaged   uint64    `json:"damaged"`
+	Nacked    uint64    `json:"nacked"`
+	Path      string    `json:"path"`
+	Sessions  uint64    `json:"target_sessions"`
 
 	KeyFrameWay   string  `json:"key_frame_way"`
 	KeyFrameDelay float64 `json:"key_frame_delay"` // seconds

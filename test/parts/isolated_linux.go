@@ -30,11 +30,7 @@ const insideVar = "RTSP2WHIP_ISOLATED"
 func Isolated(t *testing.T) (inside bool) {
 	t.Helper()
 	if os.Getenv(insideVar) == t.Name() {
-		// Where the tools are that are not meant for everybody.
-		if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
-			t.Fatal(err)
-		}
-		tool(t, "ip", "link", "set", "lo", "up")
+		MoveIn(t)
 		return true
 	}
 	args := []string{"-test.run=^" + regexp.QuoteMeta(t.Name()) + "$", "-test.v", "-test.count=1"}
@@ -52,12 +48,7 @@ func Isolated(t *testing.T) (inside bool) {
 	}
 	cmd := exec.Command(self, args...)
 	cmd.Env = append(os.Environ(), insideVar+"="+t.Name(), "RTSP2WHIP_BIN="+Binary(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
-	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
+	Isolate(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -74,6 +65,27 @@ func Isolated(t *testing.T) (inside bool) {
 		t.Fatal("in its own network: the test has not run")
 	}
 	return false
+}
+
+// Isolate has a program start in a network namespace of its own, where it calls
+// MoveIn first. It ends with the thread that starts it.
+func Isolate(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Cloneflags: syscall.CLONE_NEWNET}
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+}
+
+// MoveIn prepares the network that Isolate has made.
+func MoveIn(t testing.TB) {
+	t.Helper()
+	// Where the tools are that are not meant for everybody.
+	if err := os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin"); err != nil {
+		t.Fatal(err)
+	}
+	tool(t, "ip", "link", "set", "lo", "up")
 }
 
 // relayOutput logs what the other process prints, and tells whether its test says

@@ -5,29 +5,31 @@ import "math/rand/v2"
 // impairment is a way on which datagrams are lost, overtake each other and come
 // twice, by a seeded chance: the same seed does the same to the same packets.
 type impairment struct {
-	chance                      *rand.Rand
-	lost, reordered, duplicated int // of a thousand
-	held                        []byte
-	hold                        int // datagrams that still overtake the held one
+	chance *rand.Rand
+	held   []byte
+	hold   int // datagrams that still overtake the held one
 }
 
-func newImpairment(seed uint64, lost, reordered, duplicated int) *impairment {
-	return &impairment{chance: rand.New(rand.NewPCG(seed, 0)), lost: lost, reordered: reordered, duplicated: duplicated}
+// rates are how many of a thousand datagrams meet with what.
+type rates struct{ lost, reordered, duplicated int }
+
+func newImpairment(seed uint64) *impairment {
+	return &impairment{chance: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // pass returns what arrives when b is sent, in its order, and whether that is
 // anything but b alone.
-func (m *impairment) pass(b []byte) (out [][]byte, touched bool) {
-	if m.lost+m.reordered+m.duplicated == 0 {
+func (m *impairment) pass(b []byte, r rates) (out [][]byte, touched bool) {
+	if r == (rates{}) && m.held == nil {
 		return [][]byte{b}, false
 	}
 	switch n := m.chance.IntN(1000); {
-	case n < m.lost:
+	case n < r.lost:
 		touched = true
-	case n < m.lost+m.reordered && m.held == nil:
+	case n < r.lost+r.reordered && m.held == nil:
 		m.held, m.hold = b, 1+m.chance.IntN(3)
 		return nil, true
-	case n < m.lost+m.reordered+m.duplicated:
+	case n < r.lost+r.reordered+r.duplicated:
 		out, touched = [][]byte{b, b}, true
 	default:
 		out = [][]byte{b}

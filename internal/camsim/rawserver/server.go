@@ -77,6 +77,7 @@ type Server struct {
 	wg     sync.WaitGroup
 
 	frozen atomic.Bool
+	rates  atomic.Pointer[rates] // on the way of datagrams
 
 	countMu sync.Mutex
 	counts  Counts
@@ -94,6 +95,7 @@ func Start(cfg Config) (*Server, error) {
 	if s.cfg.Path == "" {
 		s.cfg.Path = "/stream1"
 	}
+	s.Impair(cfg.Faults.Lost, cfg.Faults.Reordered, cfg.Faults.Duplicated)
 	if err := s.offer(); err != nil {
 		return nil, err
 	}
@@ -144,25 +146,6 @@ func (s *Server) Close() {
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
-}
-
-// Freeze makes the server send no media while it goes on answering, or ends that.
-func (s *Server) Freeze(on bool) {
-	s.frozen.Store(on)
-	s.eachPlayer(func(p *reel.Player) { p.Freeze(on) })
-}
-
-// KeyFrame makes every session's next access unit an IDR picture.
-func (s *Server) KeyFrame() { s.eachPlayer((*reel.Player).KeyFrame) }
-
-func (s *Server) eachPlayer(f func(*reel.Player)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for ss := range s.sessions {
-		for _, p := range ss.playing() {
-			f(p)
-		}
-	}
 }
 
 // Stats may be called at any time.

@@ -45,9 +45,8 @@ func newTrack(ss *session, m *media) *track {
 	if m.track != nil {
 		t.clock = m.track.Sound.ClockRate
 	}
-	f := ss.srv.cfg.Faults
-	t.impaired = newImpairment(ss.srv.cfg.Seed, f.Lost, f.Reordered, f.Duplicated)
-	t.pending = f.TimestampReset > 0
+	t.impaired = newImpairment(ss.srv.cfg.Seed)
+	t.pending = ss.srv.cfg.Faults.TimestampReset > 0
 	return t
 }
 
@@ -133,7 +132,7 @@ func (t *track) sendUDP(b []byte) error {
 	if t.session.srv.cfg.Faults.SilentUDP {
 		return nil
 	}
-	datagrams, touched := t.impaired.pass(b)
+	datagrams, touched := t.impaired.pass(b, *t.session.srv.rates.Load())
 	if touched {
 		t.session.srv.tally(func(c *Counts) { c.Impaired++ })
 	}

@@ -75,9 +75,9 @@ func TestLossyUDP(t *testing.T) {
 // TestImpairment holds the way to its seed, its rates and its packets.
 func TestImpairment(t *testing.T) {
 	run := func(seed uint64) (arrived []int, touched int) {
-		m := newImpairment(seed, 100, 100, 100)
+		m := newImpairment(seed)
 		for i := range 1000 {
-			out, hit := m.pass([]byte{byte(i >> 8), byte(i)})
+			out, hit := m.pass([]byte{byte(i >> 8), byte(i)}, rates{100, 100, 100})
 			if hit {
 				touched++
 			}
@@ -112,8 +112,8 @@ func TestImpairment(t *testing.T) {
 	if lost < 50 || lost > 160 || twice < 50 || twice > 160 || late < 40 || late > 160 || touched < lost+twice {
 		t.Errorf("%d lost, %d twice, %d late, %d touched", lost, twice, late, touched)
 	}
-	clean := newImpairment(1, 0, 0, 0)
-	if out, hit := clean.pass([]byte("x")); hit || len(out) != 1 || !bytes.Equal(out[0], []byte("x")) {
+	clean := newImpairment(1)
+	if out, hit := clean.pass([]byte("x"), rates{}); hit || len(out) != 1 || !bytes.Equal(out[0], []byte("x")) {
 		t.Error("a clean way changes packets")
 	}
 }

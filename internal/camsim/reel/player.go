@@ -67,6 +67,8 @@ type Player struct {
 
 	frozen   atomic.Bool
 	wantsIDR atomic.Bool
+	jump     atomic.Int64 // nanoseconds by which timestamps are still to jump
+	clock    atomic.Int64 // nanoseconds by which the camera's clock is ahead
 	stats    struct {
 		units, keys, video, audio, bytes, errors atomic.Uint64
 	}
@@ -121,6 +123,13 @@ func (p *Player) Freeze(on bool) { p.frozen.Store(on) }
 // nearest one, if it has any.
 func (p *Player) KeyFrame() { p.wantsIDR.Store(true) }
 
+// Jump makes the RTP timestamps of all tracks jump, forth or back, with the next
+// access unit; time goes on as before.
+func (p *Player) Jump(by time.Duration) { p.jump.Add(int64(by)) }
+
+// StepClock sets the camera's clock, by which packets are stamped for sender reports.
+func (p *Player) StepClock(by time.Duration) { p.clock.Add(int64(by)) }
+
 // Stats may be called from any goroutine.
 func (p *Player) Stats() Stats {
 	s := &p.stats
@@ -152,10 +161,14 @@ func (p *Player) Run(ctx context.Context) {
 			p.start = p.start.Add(lag)
 			due = due.Add(lag)
 		}
-		if audio {
-			p.playAudio(due)
+		if by := time.Duration(p.jump.Swap(0)); by != 0 {
+			p.video.shift(by)
+			p.audio.shift(by)
+		}
+		if ntp := due.Add(time.Duration(p.clock.Load())); audio {
+			p.playAudio(ntp)
 		} else {
-			p.playVideo(due)
+			p.playVideo(ntp)
 		}
 		due, _ = p.next()
 		timer.Reset(time.Until(due))
@@ -178,6 +191,13 @@ func (p *Player) next() (due time.Time, audio bool) {
 
 func (l *line) due(start time.Time) time.Time {
 	return start.Add(time.Duration(l.beat) * l.interval)
+}
+
+// shift moves the timestamps by as many beats as fit into a time.
+func (l *line) shift(by time.Duration) {
+	if l.interval > 0 {
+		l.first += uint32(int64(by/l.interval)) * l.ticks
+	}
 }
 
 func (l *line) timestamp() uint32 { return l.first + uint32(l.beat)*l.ticks }

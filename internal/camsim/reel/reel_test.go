@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -201,6 +202,51 @@ func TestPlayerGivesKeyFrameWhenAsked(t *testing.T) {
 		play(p, time.Second)
 		if s := p.Stats(); s.KeyFrames != 2 {
 			t.Errorf("%d key frames", s.KeyFrames)
+		}
+	})
+}
+
+// TestPlayerJumps lets a camera's timestamps jump back by an hour after 10 access
+// units, and its clock go forth by another after 20.
+func TestPlayerJumps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a audience
+		var units []int // packets before each
+		sink := a.sink()
+		var p *Player
+		sink.AccessUnit = func([][]byte) {
+			units = append(units, len(a.video))
+			switch len(units) {
+			case 10:
+				p.Jump(-time.Hour)
+			case 20:
+				p.StepClock(time.Hour)
+			}
+		}
+		p = NewPlayer(script(t, "360p-main", "opus"), sink)
+		play(p, 2*time.Second)
+		stamp := func(unit int) uint32 { return a.video[units[unit]].Timestamp }
+		clock := func(unit int) time.Time { return a.ntp[units[unit]] }
+		back := uint32(0)
+		back -= 3600 * 90000
+		if d := stamp(10) - stamp(9); d != 3600+back {
+			t.Errorf("the timestamp went on by %d", int32(d))
+		}
+		if d := stamp(30) - stamp(10); d != 20*3600 {
+			t.Errorf("then by %d", d)
+		}
+		if d := clock(20).Sub(clock(0)); d != time.Hour+20*40*time.Millisecond {
+			t.Errorf("the clock went on by %s", d)
+		}
+		least, most := uint32(math.MaxUint32), uint32(0)
+		for i := 1; i < len(a.audio); i++ {
+			d := a.audio[i].Timestamp - a.audio[i-1].Timestamp
+			least, most = min(least, d), max(most, d)
+		}
+		jump := uint32(0)
+		jump -= 3600 * 48000
+		if least != 960 || most != 960+jump {
+			t.Errorf("the audio's timestamps went on by %d to %d", least, int32(most))
 		}
 	})
 }
