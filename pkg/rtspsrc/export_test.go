@@ -15,6 +15,12 @@ func SetReportEvery(s *Source, d time.Duration) { s.reportEvery = d }
 // 0, every datagram goes through it.
 func SetLifeEvery(s *Source, d time.Duration) { s.lifeEvery = d }
 
+// SetTeardownWait changes how long the answer to TEARDOWN is waited for.
+func SetTeardownWait(s *Source, d time.Duration) { s.teardownWait = d }
+
+// SetBodyPause changes after how much silence a body of unknown length is over.
+func SetBodyPause(s *Source, d time.Duration) { s.bodyPause = d }
+
 // MakeSPS makes the SPS of a Baseline stream whose size is a multiple of 16.
 func MakeSPS(width, height int) []byte {
 	var w bitWriter

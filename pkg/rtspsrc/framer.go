@@ -42,6 +42,8 @@ type framer struct {
 	life     time.Time   // of the last sign of life
 	// lifeEvery is the time between two.
 	lifeEvery time.Duration
+	// bodyPause is how long nothing must come for a body of unknown length to be over.
+	bodyPause time.Duration
 
 	junk    atomic.Uint64 // bytes between messages
 	foreign atomic.Uint64 // frames nobody asked for
@@ -51,7 +53,9 @@ type framer struct {
 // earlyJunk is how much may come before the first message.
 const earlyJunk = 4 << 10
 
-func newFramer(src source) *framer { return &framer{src: src, lifeEvery: lifeEvery} }
+func newFramer(src source) *framer {
+	return &framer{src: src, lifeEvery: lifeEvery, bodyPause: bodyPause}
+}
 
 // allow makes a pair of channels known.
 func (f *framer) allow(rtp int) {

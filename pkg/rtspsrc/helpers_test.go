@@ -23,7 +23,7 @@ func waitFor(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for !cond() {
 		select {
 		case <-t.C:
@@ -34,9 +34,26 @@ func waitFor(tb testing.TB, what string, cond func() bool) {
 }
 
 func testContext(tb testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	tb.Cleanup(cancel)
 	return ctx
+}
+
+// closeWithin closes a session, which must not take for ever.
+func closeWithin(tb testing.TB, s *rtspsrc.Session, limit time.Duration) {
+	tb.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Close()
+	}()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		tb.Fatalf("Close takes longer than %v", limit)
+	}
 }
 
 // newSource is New for a configuration that must be right.

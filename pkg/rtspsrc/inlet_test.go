@@ -119,7 +119,7 @@ func TestDatagramInlet(t *testing.T) {
 			continue
 		}
 		buf := make([]byte, 100)
-		if err := pc.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := pc.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		n, from, err := pc.ReadFrom(buf)

@@ -118,7 +118,8 @@ func (l *link) lay(ctx context.Context, c net.Conn, addr string) (net.Conn, erro
 		}
 	}
 	w := newWire(c)
-	w.frames.lifeEvery = l.src.lifeEvery
+	w.teardownWait = l.src.teardownWait
+	w.frames.lifeEvery, w.frames.bodyPause = l.src.lifeEvery, l.src.bodyPause
 	w.frames.http = l.src.tunnel == gortsplib.TunnelHTTP
 	w.frames.udp = l.proto != gortsplib.ProtocolTCP
 	l.wire.Store(w)

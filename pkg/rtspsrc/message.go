@@ -122,7 +122,7 @@ func (f *framer) message() {
 // lines of the form that RFC 4566 section 5 gives them, until something else comes, or
 // nothing.
 func (f *framer) description() (body []byte) {
-	if !f.src.patience(bodyPause) {
+	if !f.src.patience(f.bodyPause) {
 		return nil
 	}
 	defer f.src.patience(0)

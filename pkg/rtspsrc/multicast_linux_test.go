@@ -93,7 +93,7 @@ func TestMulticastRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cam := startScript(t, &script{answers: map[string][]string{"SETUP": setupAnswer("Session: 1\r\nTransport: " + transport + "\r\n")}})
-			e := refused(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.Multicast, RequestTimeout: 2 * time.Second})
+			e := refused(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.Multicast, RequestTimeout: 30 * time.Second})
 			if e.Op != "setup" || !e.Slow() || !strings.Contains(e.Hint(), "transport to auto") || errors.Unwrap(e) == nil {
 				t.Errorf("%v (hint %q)", e, e.Hint())
 			}

@@ -18,6 +18,7 @@ func TestRefusals(t *testing.T) {
 		op     string
 		status int
 		slow   bool
+		silent bool   // no answer comes, only the timeout ends it
 		text   string // in the error
 		hint   string // in the hint
 	}{
@@ -47,17 +48,22 @@ func TestRefusals(t *testing.T) {
 		{name: "hopeless description", script: &script{answers: map[string][]string{"DESCRIBE": {describeAnswer("", "m=\r\nm=video\r\n\x00")}}}, op: "describe", slow: true},
 		{name: "HTTP", script: &script{raw: "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"},
 			is: rtspsrc.ErrNotRTSP, op: "describe", slow: true, text: "but HTTP", hint: "web port"},
-		{name: "SSH", script: &script{raw: "SSH-2.0-OpenSSH_9.9\r\n"}, is: rtspsrc.ErrNotRTSP, op: "describe", slow: true, hint: "not an RTSP port"},
-		{name: "TLS", script: &script{raw: "\x15\x03\x01\x00\x02\x02\x16"}, is: rtspsrc.ErrNotRTSP, op: "describe", slow: true, hint: "rtsps://"},
+		{name: "SSH", script: &script{raw: "SSH-2.0-OpenSSH_9.9\r\n"}, is: rtspsrc.ErrNotRTSP, op: "describe", slow: true, silent: true, hint: "not an RTSP port"},
+		{name: "TLS", script: &script{raw: "\x15\x03\x01\x00\x02\x02\x16"}, is: rtspsrc.ErrNotRTSP, op: "describe", slow: true, silent: true, hint: "rtsps://"},
 		{name: "closes", script: &script{answers: map[string][]string{"OPTIONS": {""}}}, op: "describe", text: "closed the connection", hint: "without a word"},
 		{name: "closes later", script: &script{answers: map[string][]string{"SETUP": {""}}}, op: "setup", text: "closed the connection", hint: "more viewers"},
-		{name: "no answer", script: &script{answers: map[string][]string{"DESCRIBE": {"\r\n"}}}, op: "describe", hint: "stopped answering"},
+		{name: "no answer", script: &script{answers: map[string][]string{"DESCRIBE": {"\r\n"}}}, op: "describe", silent: true, hint: "stopped answering"},
 		{name: "broken answer", script: &script{answers: map[string][]string{"DESCRIBE": {"RTSP/1.0 banana\r\n\r\n"}}}, op: "describe"},
 		{name: "transport missing", script: &script{answers: map[string][]string{"SETUP": setupAnswer("Session: 1\r\n")}}, op: "setup"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			timeout := 30 * time.Second
+			if tc.silent {
+				timeout = 2 * time.Second
+			}
 			cam := startScript(t, tc.script)
-			e := refused(t, rtspsrc.Config{URL: cam.URL(), RequestTimeout: 500 * time.Millisecond, Transport: rtspsrc.TCP})
+			e := refused(t, rtspsrc.Config{URL: cam.URL(), RequestTimeout: timeout, Transport: rtspsrc.TCP})
 			if e.Op != tc.op || e.Status != tc.status || e.Slow() != tc.slow {
 				t.Errorf("op %q status %d slow %v in %v", e.Op, e.Status, e.Slow(), e)
 			}

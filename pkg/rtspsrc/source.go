@@ -26,9 +26,10 @@ type Source struct {
 	log    *slog.Logger
 	name   string // the URL for errors and logs
 
-	opened      chan struct{} // a token: whoever holds it owns the camera
-	reportEvery time.Duration
-	lifeEvery   time.Duration
+	opened chan struct{} // a token: whoever holds it owns the camera
+
+	// Constants but for tests.
+	reportEvery, lifeEvery, teardownWait, bodyPause time.Duration
 
 	mu       sync.Mutex
 	learned  bool // proto worked last time
@@ -80,7 +81,8 @@ func New(cfg Config) (*Source, error) {
 	if user != "" || pass != "" {
 		u.User = url.UserPassword(user, pass)
 	}
-	s := &Source{cfg: cfg, url: u, pin: pin, tunnel: tunnel, log: cfg.Logger, name: name, opened: make(chan struct{}, 1), reportEvery: reportEvery, lifeEvery: lifeEvery}
+	s := &Source{cfg: cfg, url: u, pin: pin, tunnel: tunnel, log: cfg.Logger, name: name, opened: make(chan struct{}, 1),
+		reportEvery: reportEvery, lifeEvery: lifeEvery, teardownWait: teardownWait, bodyPause: bodyPause}
 	s.opened <- struct{}{}
 	return s, nil
 }

@@ -28,6 +28,8 @@ func TestSilentUDPFallsBackToTCP(t *testing.T) {
 	if got := cam.protocols(); len(got) != 6 || got[0] != u || got[1] != u || got[2] != tcp || got[4] != tcp {
 		t.Errorf("SETUPs: %v, want UDP tried only once", got)
 	}
+	cam.mu.Lock()
+	defer cam.mu.Unlock()
 	if cam.maxOpen != 1 {
 		t.Errorf("the camera had %d sessions at once", cam.maxOpen)
 	}
@@ -86,9 +88,7 @@ func TestReceiverReportsOverTCP(t *testing.T) {
 		}
 		return false
 	})
-	if len(received[*rtcp.SourceDescription](cam)) == 0 {
-		t.Error("no CNAME")
-	}
+	waitFor(t, "a CNAME, behind the report", func() bool { return len(received[*rtcp.SourceDescription](cam)) > 0 })
 }
 
 // TestReceiverReportsOverUDP: they count the camera's numbers, of which gortsplib sees
@@ -107,9 +107,7 @@ func TestReceiverReportsOverUDP(t *testing.T) {
 		}
 		return false
 	})
-	if len(received[*rtcp.SourceDescription](cam)) == 0 {
-		t.Error("no CNAME")
-	}
+	waitFor(t, "a CNAME, behind the report", func() bool { return len(received[*rtcp.SourceDescription](cam)) > 0 })
 }
 
 // TestNoReportsButOurs fails when gortsplib begins to send reports over TCP, which

@@ -44,14 +44,10 @@ func TestTunnels(t *testing.T) {
 				if err := sess.RequestKeyFrame(); err != nil {
 					t.Error(err)
 				}
-				begin := time.Now()
-				sess.Close()
-				if d := time.Since(begin); d > 4*time.Second {
-					t.Errorf("Close took %v", d)
-				}
+				closeWithin(t, sess, 30*time.Second)
 				got.mu.Lock()
 				for _, d := range got.late {
-					if d < 0 || d > 20*time.Second {
+					if d < 0 || d > time.Minute {
 						t.Fatalf("a packet arrived %v ago", d)
 					}
 				}
@@ -153,7 +149,7 @@ func TestTunnelRefused(t *testing.T) {
 	} {
 		for _, scheme := range []string{"rtsp+http://", "rtsp+ws://"} {
 			cam := startScript(t, &script{raw: answer})
-			e := refused(t, rtspsrc.Config{URL: scheme + cam.host + "/x", RequestTimeout: 2 * time.Second})
+			e := refused(t, rtspsrc.Config{URL: scheme + cam.host + "/x", RequestTimeout: 30 * time.Second})
 			if !e.Slow() || !strings.Contains(e.Hint(), hint) || !strings.HasPrefix(e.URL, scheme) {
 				t.Errorf("%s: %v (hint %q)", scheme, e, e.Hint())
 			}

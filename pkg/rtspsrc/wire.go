@@ -19,9 +19,12 @@ const teardownWait = 1200 * time.Millisecond
 type wire struct {
 	net.Conn
 	frames *framer
+	// teardownWait is how long the answer to TEARDOWN is waited for.
+	teardownWait time.Duration
 
 	readMu sync.Mutex
-	tail   []byte // what was read last, while leaving: the beginning of the answer once that has come
+	bound  time.Duration // of each wait, 0 for none
+	tail   []byte        // what was read last, while leaving: the beginning of the answer once that has come
 
 	headMu sync.Mutex
 	head   []byte
@@ -36,7 +39,7 @@ type wire struct {
 }
 
 func newWire(c net.Conn) *wire {
-	w := &wire{Conn: c, gone: make(chan struct{})}
+	w := &wire{Conn: c, teardownWait: teardownWait, gone: make(chan struct{})}
 	w.frames = newFramer(rawWire{w})
 	return w
 }
@@ -56,6 +59,11 @@ type rawWire struct{ w *wire }
 func (r rawWire) fill(s *spool, need int) error {
 	had := len(s.data())
 	var err error
+	if d := r.w.bound; d > 0 {
+		if err = r.w.Conn.SetReadDeadline(time.Now().Add(d)); err != nil {
+			return err
+		}
+	}
 	if in, ok := r.w.Conn.(*inlet); ok {
 		err = in.fill(s, need)
 	} else {
@@ -73,10 +81,14 @@ func (r rawWire) fill(s *spool, need int) error {
 // patience implements source.
 func (r rawWire) patience(d time.Duration) bool {
 	if d <= 0 {
+		r.w.bound = 0
 		return r.w.Conn.SetReadDeadline(time.Time{}) == nil
 	}
-	_, tunnel := r.w.Conn.(*webSocket) // which is done with after a timeout
-	return !tunnel && r.w.Conn.SetReadDeadline(time.Now().Add(d)) == nil
+	if _, tunnel := r.w.Conn.(*webSocket); tunnel { // which is done with after a timeout
+		return false
+	}
+	r.w.bound = d
+	return true
 }
 
 func (r rawWire) Read(p []byte) (int, error) {
@@ -121,7 +133,7 @@ func (r rawWire) answer(p []byte) {
 		again := w.repeat(head)
 		w.repeat, w.tail = nil, nil
 		if len(again) > 0 {
-			_ = w.SetWriteDeadline(time.Now().Add(teardownWait))
+			_ = w.SetWriteDeadline(time.Now().Add(w.teardownWait))
 			if _, err := w.Write(again); err == nil {
 				return
 			}
@@ -174,7 +186,7 @@ func (w *wire) Close() error {
 		var drained sync.WaitGroup
 		if w.leaving.Load() && !w.eof.Load() {
 			drained.Go(w.drain)
-			t := time.NewTimer(teardownWait)
+			t := time.NewTimer(w.teardownWait)
 			select {
 			case <-w.gone:
 			case <-t.C:
