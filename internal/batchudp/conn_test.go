@@ -38,6 +38,7 @@ func TestOrderAndBytes(t *testing.T) {
 			t.Run(address+" "+test.name, func(t *testing.T) {
 				sink, c := listen(t, address), newConn(t, address)
 				want := run(test.sizes...)
+				holdClock(c)
 				write(t, c, addressOf(sink), want...)
 				c.Flush()
 				expect(t, sink, want...)

@@ -38,6 +38,7 @@ func TestFallback(t *testing.T) {
 			}
 			for i := range 3 {
 				want := run(1200, 1200, 1200, 7+i)
+				holdClock(c)
 				write(t, c, addressOf(sink), want...)
 				c.Flush()
 				expect(t, sink, want...)
@@ -93,6 +94,7 @@ func TestWriteDeadlineDropsTheBatch(t *testing.T) {
 	if err := c.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
 		t.Fatal(err)
 	}
+	holdClock(c)
 	write(t, c, addressOf(sink), run(100, 100, 100)...)
 	c.Flush()
 	if st := c.Stats(); st.Failed != 3 || st.Split != 0 || st.Datagrams != 0 {
