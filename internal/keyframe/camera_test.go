@@ -139,7 +139,7 @@ func TestONVIF(t *testing.T) {
 	}
 	defer cam.Stop()
 	ask := func(rtsp, web, password string) error {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		return Camera{
 			RTSP: parse(t, rtsp), Web: parse(t, web), Username: "viewer", Password: password,

@@ -9,8 +9,11 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camhttp"
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
@@ -30,7 +33,7 @@ func deviceAt(t *testing.T, addr string) (*camsim.Camera, func() error) {
 		HTTP: camhttp.New(camhttp.Config{Username: "viewer", Password: "secret"}),
 	}.Asks()[ONVIF]
 	return cam, func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		return ask(ctx, func() {})
 	}
@@ -39,10 +42,18 @@ func deviceAt(t *testing.T, addr string) (*camsim.Camera, func() error) {
 // The camera says where its device service is.
 func TestDeviceServiceIsTold(t *testing.T) {
 	cam, ask := deviceAt(t, "127.0.55.1")
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 55, 1), Port: 3702})
+	// Other packages' tests may have announcers at all addresses just now.
+	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if failed := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) }); failed != nil {
+			return failed
+		}
+		return err
+	}}
+	listener, err := share.ListenPacket(t.Context(), "udp4", "127.0.55.1:3702")
 	if err != nil {
 		t.Fatal(err)
 	}
+	conn := listener.(*net.UDPConn)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
