@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/ports"
 	"github.com/rtsp2whip/rtsp2whip/pkg/rtspsrc"
 )
 
@@ -81,7 +82,7 @@ func leaves(t *testing.T, cam *camsim.Running) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); cam.Stats().Readers != 0; <-tick.C {
+	for end := time.Now().Add(time.Minute); cam.Stats().Readers != 0; <-tick.C {
 		if time.Now().After(end) {
 			t.Errorf("left %d sessions at the camera", cam.Stats().Readers)
 			return
@@ -132,12 +133,11 @@ func TestRefusedWebAccount(t *testing.T) {
 
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, release, err := ports.Shut("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := l.Addr().String()
-	_ = l.Close()
+	defer release()
 	got := run(t, Config{Source: rtspsrc.Config{URL: "rtsp://" + address + "/"}})
 	got.expect(t, Camera, stepResolve, OK)
 	got.expect(t, Camera, stepConnect, Failed, "nothing listens on this port")

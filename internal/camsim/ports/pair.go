@@ -1,4 +1,4 @@
-// Package ports opens UDP ports in pairs.
+// Package ports opens UDP ports in pairs, and keeps TCP ports shut.
 package ports
 
 import (

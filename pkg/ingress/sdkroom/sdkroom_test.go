@@ -3,7 +3,6 @@ package sdkroom
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +16,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/camsim/ports"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -231,17 +232,17 @@ func TestJoinErrors(t *testing.T) {
 	}))
 	defer refuses.Close()
 	defer http.DefaultClient.CloseIdleConnections()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, release, err := ports.Shut("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = closed.Close()
+	defer release()
 	for _, c := range []struct {
 		name, url, text string
 		slow            bool
 	}{
 		{"a token that is refused", "ws" + strings.TrimPrefix(refuses.URL, "http"), "join ws://", true},
-		{"nobody there", "ws://" + closed.Addr().String(), "connection refused", false},
+		{"nobody there", "ws://" + closed, "connection refused", false},
 	} {
 		_, err := Publish(t.Context(), Config{URL: c.url, Token: token}, []Track{{Codec: H264}})
 		var e *Error
