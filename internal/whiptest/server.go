@@ -22,7 +22,7 @@ import (
 const StreamKey = "s3cr3tStreamKey42"
 
 // Wait bounds every wait of this package.
-const Wait = 20 * time.Second
+const Wait = time.Minute
 
 // Config changes what a server does; the zero value is a server that takes every
 // offer.

@@ -168,9 +168,39 @@ func (s *Session) delete() bool {
 	s.server.notify()
 	s.server.mu.Unlock()
 	if first {
+		s.hearOut()
 		s.close()
 	}
 	return first
+}
+
+// hearOut waits, not for long, for what the client has sent before its DELETE: that
+// came by another way, and is still being read when the request has been.
+func (s *Session) hearOut() {
+	if s.gate.in.Load() || s.State() != webrtc.PeerConnectionStateConnected {
+		return
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for before, limit := uint64(0), time.Now().Add(time.Second); time.Now().Before(limit); <-tick.C {
+		packets, byes := s.heard()
+		if byes && packets == before {
+			return
+		}
+		before = packets
+	}
+}
+
+// heard counts the packets so far; byes is false while a BYE is missing for any.
+func (s *Session) heard() (packets uint64, byes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byes = true
+	for _, r := range s.tracks {
+		packets += r.packets
+		byes = byes && (r.packets == 0 || r.byes > 0)
+	}
+	return packets, byes
 }
 
 func (s *Session) track(kind string) *received {
