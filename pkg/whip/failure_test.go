@@ -23,7 +23,6 @@ func remove(pattern string) func(string) string {
 
 // Whatever goes wrong after the 201, the session is deleted, once.
 func TestFailureAfter201DeletesOnce(t *testing.T) {
-	short := Timeouts{Connect: time.Second}
 	for _, c := range []struct {
 		name   string
 		mutate func(string) string
@@ -53,7 +52,11 @@ func TestFailureAfter201DeletesOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			server := whiptest.NewServer(t, whiptest.Config{MutateAnswer: c.mutate, NoMedia: c.op == "ICE"})
-			e := fails(t, Config{Endpoint: server.URL(), Timeouts: short}, videoTrack, opusTrack)
+			timeouts := Timeouts{Connect: testWait}
+			if c.op == "ICE" { // which nothing but this ends
+				timeouts.Connect = time.Second
+			}
+			e := fails(t, Config{Endpoint: server.URL(), Timeouts: timeouts}, videoTrack, opusTrack)
 			if e.Op != c.op || !strings.Contains(e.Error(), c.want) || !strings.Contains(e.Hint(), c.hint) || e.Slow() != c.slow {
 				t.Errorf("op %s, slow %v\nerror %q\nhint %q", e.Op, e.Slow(), e.Error(), e.Hint())
 			}

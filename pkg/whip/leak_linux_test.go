@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
@@ -23,14 +24,28 @@ type fault struct {
 	cfg    func(server *whiptest.Server) Config // nil for the plain one
 	wire   func(conn net.Conn)                  // in place of the server: what happens to each connection
 	lives  bool                                 // the session comes up, and is ended by what follows
+	silent bool                                 // what follows is that nothing is heard any more
 	then   func(t *testing.T, server *whiptest.Server, s *Session)
 	cancel func(server *whiptest.Server) bool // Publish is given up once this is true
 }
 
-// impatient makes what hangs be given up soon.
-var impatient = Timeouts{
-	HTTP: 400 * time.Millisecond, Gather: 200 * time.Millisecond, Connect: 600 * time.Millisecond, Direct: 200 * time.Millisecond,
-	Restart: 700 * time.Millisecond, Disconnect: 600 * time.Millisecond, Delete: 300 * time.Millisecond,
+// timeouts makes what hangs be given up soon, and gives what does not all the time that
+// a busy machine may take.
+func (f fault) timeouts() Timeouts {
+	t := Timeouts{
+		HTTP: testWait, Gather: 200 * time.Millisecond, Connect: 600 * time.Millisecond, Direct: 200 * time.Millisecond,
+		Restart: 700 * time.Millisecond, Disconnect: 600 * time.Millisecond, Delete: 300 * time.Millisecond,
+	}
+	if f.wire != nil {
+		t.HTTP = 400 * time.Millisecond
+	}
+	if f.lives {
+		t.Connect, t.Disconnect = testWait, testWait
+	}
+	if f.silent {
+		t.Disconnect = 600 * time.Millisecond
+	}
+	return t
 }
 
 // Whatever goes wrong at whatever step, no goroutine and no socket is left behind here
@@ -67,7 +82,7 @@ func (f fault) play(t *testing.T) {
 		cfg.Endpoint = strings.Replace(cfg.Endpoint, server.URL(), "http://"+endpoint+"/whip", 1)
 		cfg.Endpoint = strings.Replace(cfg.Endpoint, "ENDPOINT", endpoint, 1)
 	}
-	cfg.Timeouts = impatient
+	cfg.Timeouts = f.timeouts()
 	client, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -314,7 +329,7 @@ func laterFaults() []fault {
 		if reply != nil {
 			server.Script = to(http.MethodPatch, reply)
 		}
-		out = append(out, fault{name: "the restart " + name, lives: true, server: server, then: lose})
+		out = append(out, fault{name: "the restart " + name, lives: true, server: server, silent: true, then: lose})
 	}
 	stun := func(s *whiptest.Server) Config {
 		return Config{Endpoint: s.URL(), ICEServers: []ICEServer{{URL: "stun:127.0.0.1:9"}}} // nobody answers there
@@ -329,9 +344,11 @@ func laterFaults() []fault {
 	return append(out,
 		fault{name: "closed at once", lives: true},
 		fault{name: "the trickle is cut short", lives: true, cfg: stun, server: whiptest.Config{Patch: whiptest.Patch{Trickle: true}}},
-		fault{name: "the server is silent", lives: true, then: lose},
+		fault{name: "the server is silent", lives: true, silent: true, then: lose},
 		fault{name: "the server ends DTLS", lives: true, then: func(t *testing.T, server *whiptest.Server, s *Session) {
-			server.WaitSession(t).Close()
+			peer := server.WaitSession(t)
+			peer.WaitFor(t, "the server's side of the connection", func() bool { return peer.State() == webrtc.PeerConnectionStateConnected })
+			peer.Close()
 			select {
 			case <-s.Done():
 			case <-time.After(testWait):

@@ -71,7 +71,7 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
-const testWait = 20 * time.Second
+const testWait = time.Minute
 
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, condition func() bool) {

@@ -334,9 +334,9 @@ func TestPacedSession(t *testing.T) {
 			}
 		},
 	})
-	s := publish(t, server, Config{Pacing: Pacing{Rate: 7_000_000}}, videoTrack, opusTrack)
+	s := publish(t, server, Config{Pacing: Pacing{Rate: 1_000_000}}, videoTrack, opusTrack)
 	payload := make([]byte, 1144)
-	const packets = 260 // 300 kB
+	const packets = 160 // 1.5 s, in which a busy machine gets to the audio as well
 	began := time.Now()
 	for i := range packets {
 		h := rtp.Header{Version: 2, SequenceNumber: uint16(i), Timestamp: 90, Marker: i == packets-1}
@@ -344,8 +344,8 @@ func TestPacedSession(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if took := time.Since(began); took > 200*time.Millisecond {
-		t.Errorf("the writer was held up for %v", took)
+	if st := s.Stats(); st.Pacing.Queued == 0 {
+		t.Errorf("the writer was held up for %v, until all had left", time.Since(began))
 	}
 	if err := s.WriteRTP(1, &rtp.Header{Version: 2, Marker: true}, payload[:160]); err != nil {
 		t.Fatal(err)
@@ -359,14 +359,14 @@ func TestPacedSession(t *testing.T) {
 	peer.WaitPackets(t, Audio, 1)
 	mu.Lock()
 	defer mu.Unlock()
-	if took, least := videoAt[len(videoAt)-1].Sub(began), 300*time.Millisecond; took < least {
+	if took, least := videoAt[len(videoAt)-1].Sub(began), 1300*time.Millisecond; took < least {
 		t.Errorf("all arrived within %v", took)
 	}
 	if audioAt[0].After(videoAt[len(videoAt)/2]) {
 		t.Error("audio waited for video")
 	}
 	st := s.Stats()
-	if st.Pacing.Delayed < 200 || st.Pacing.Delay < 250*time.Millisecond || st.Pacing.Hastened != 0 || st.Pacing.Rate != 7_000_000 || st.Tracks[0].Retransmitted < 5 {
+	if st.Pacing.Delayed < 80 || st.Pacing.Delay < 250*time.Millisecond || st.Pacing.Hastened != 0 || st.Pacing.Rate != 1_000_000 || st.Tracks[0].Retransmitted < 3 {
 		t.Errorf("%+v", st)
 	}
 	if sent := st.Tracks[0].PacketsSent; sent != packets {

@@ -35,7 +35,7 @@ func TestTrickle(t *testing.T) {
 			return nil
 		}})
 	cfg := trickling(turn)
-	cfg.Timeouts.Gather = time.Second
+	cfg.Timeouts.Gather = testWait
 	s := publish(t, server, cfg, videoTrack)
 	viaRelay(t, server, s)
 	posts, patches := server.Requests("POST"), server.Requests("PATCH")
@@ -80,7 +80,7 @@ func TestTrickleRefused(t *testing.T) {
 				}})
 			cfg := trickling(turn)
 			cfg.Endpoint = server.URL()
-			cfg.Timeouts.Gather = 500 * time.Millisecond
+			cfg.Timeouts.Gather = testWait
 			client, err := New(cfg)
 			if err != nil {
 				t.Fatal(err)
