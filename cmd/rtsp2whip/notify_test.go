@@ -49,7 +49,7 @@ func (s *notified) next(limit time.Duration) (string, bool) {
 func (s *notified) until(prefix string) string {
 	s.t.Helper()
 	for {
-		m, ok := s.next(20 * time.Second)
+		m, ok := s.next(time.Minute)
 		if !ok {
 			s.t.Fatalf("no %q came", prefix)
 		}
@@ -91,7 +91,7 @@ func TestSupervisorFeedsTheWatchdogWhileThereIsProgress(t *testing.T) {
 	stuck.Store(true)
 	quiet := 0 // status lines since the last feeding
 	for quiet < 4 {
-		m, ok := sd.next(20 * time.Second)
+		m, ok := sd.next(time.Minute)
 		switch {
 		case !ok:
 			t.Fatal("the status stopped too")

@@ -25,7 +25,7 @@ type expectation struct {
 
 	watch    time.Duration // look on at least so long; scaled
 	slow     time.Duration // the camera's session timeout, where scaled it would be shorter than any program waits
-	patience time.Duration // how much longer what is checked may take; 0: 25 s
+	patience time.Duration // how much longer what is checked may take; 0: a minute
 	frames   int           // and for so many pictures; 0: 60
 	audio    string        // codec that arrives, "" for none
 	prepare  func(c *site.Camera, cam *camsim.Running)
@@ -248,7 +248,7 @@ var expectations = map[string]expectation{
 	"lossy":          {does: "Plays: sends no torn picture, and none that refers to a lost one.", lossy: true, watch: 80 * time.Second},
 	"ts-reset":       {does: "Plays: timestamps go on evenly.", audio: "PCMA", watch: 80 * time.Second, check: stays},
 	"ts-hours-off":   {does: "Plays: timestamps go on evenly."},
-	"slow-video":     {does: "Plays, and tells receivers which picture belongs to which sound.", audio: "PCMA", patience: time.Minute, check: together(300 * time.Millisecond)},
+	"slow-video":     {does: "Plays, and tells receivers which picture belongs to which sound.", audio: "PCMA", patience: 2 * time.Minute, check: together(300 * time.Millisecond)},
 	"clock-step":     {does: "Plays: goes by the time of arrival.", audio: "PCMA", check: together(0)},
 	"no-reports":     {does: "Plays: goes by the time of arrival.", audio: "PCMA", check: together(0)},
 	"bad-rtcp":       {does: "Plays: leaves it out."},

@@ -175,7 +175,7 @@ func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] + "." }
 // refused before anything is sent to it.
 func TestWrongCertificate(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	i := slices.IndexFunc(camsim.Personalities(), func(p camsim.Personality) bool { return p.Name == "rtsps-selfsigned" })
 	p := camsim.Personalities()[i]

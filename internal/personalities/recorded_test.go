@@ -54,7 +54,7 @@ func TestRecordedCameras(t *testing.T) {
 			}
 			camera := rawserver.StartReplay(l, recording, film, 1)
 			defer camera.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			received, err := playRecorded(ctx, camera.URL())
 			if errors.Is(err, rtspsrc.ErrCodec) && slices.Contains([]string{"tplink", "anjvision"}, name) {

@@ -150,7 +150,7 @@ func (s *stage) wire() error {
 // watch looks on until everything expected has been seen, or the time is over.
 func (s *stage) watch(ctx context.Context) outcome {
 	began := time.Now()
-	limit := time.NewTimer(s.want.time() + max(25*time.Second, s.want.patience))
+	limit := time.NewTimer(s.want.time() + max(time.Minute, s.want.patience))
 	defer limit.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -230,7 +230,7 @@ func (s *stage) enough(o outcome, since time.Duration) bool {
 
 // left waits until nothing of us is left at the camera.
 func (s *stage) left() error {
-	deadline := time.NewTimer(5 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
