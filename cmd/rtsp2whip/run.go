@@ -15,6 +15,7 @@ import (
 
 	"github.com/rtsp2whip/rtsp2whip/internal/admin"
 	"github.com/rtsp2whip/rtsp2whip/internal/site"
+	"github.com/rtsp2whip/rtsp2whip/internal/viewer"
 )
 
 type runCmd struct {
@@ -62,7 +63,12 @@ func serve(ctx context.Context, s *site.Site, face site.Admin, log *slog.Logger,
 	var wg sync.WaitGroup
 	var adminErr error
 	if face.Listen != "" {
-		server, err := newAdmin(s, face, log, metrics)
+		var previews *viewer.Previews
+		if face.Preview {
+			previews = newPreviews(s, log)
+			defer previews.Close()
+		}
+		server, err := newAdmin(s, face, previews, log, metrics)
 		if err != nil {
 			return err
 		}
@@ -90,7 +96,7 @@ func serve(ctx context.Context, s *site.Site, face site.Admin, log *slog.Logger,
 	return adminErr
 }
 
-func newAdmin(s *site.Site, face site.Admin, log *slog.Logger, metrics []prometheus.Collector) (*admin.Server, error) {
+func newAdmin(s *site.Site, face site.Admin, previews *viewer.Previews, log *slog.Logger, metrics []prometheus.Collector) (*admin.Server, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(metrics...)
@@ -100,7 +106,7 @@ func newAdmin(s *site.Site, face site.Admin, log *slog.Logger, metrics []prometh
 			problem = r.Problem
 		}
 	}
-	return admin.New(admin.Config{
+	cfg := admin.Config{
 		Cameras: s.Cameras, Restart: s.Restart, Problem: problem, Token: face.Token,
 		KeyFrame: func(name string) error {
 			err := s.RequestKeyFrame(name)
@@ -110,7 +116,11 @@ func newAdmin(s *site.Site, face site.Admin, log *slog.Logger, metrics []prometh
 			return err
 		},
 		Version: versionText(), Started: time.Now(), Registry: registry, Profiles: face.Pprof, Logger: log,
-	})
+	}
+	if previews != nil {
+		cfg.Previews = previews
+	}
+	return admin.New(cfg)
 }
 
 // userAgent is what cameras and servers read in their logs.

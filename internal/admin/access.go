@@ -20,7 +20,8 @@ const (
 	cookieName = "rtsp2whip"
 	// cookieLife is how long a browser stays logged in.
 	cookieLife = 7 * 24 * time.Hour
-	// maxBody is the most that a request may carry: the longest is the login form.
+	// maxBody is the most that a request may carry, but for offers of previews: the
+	// longest is the login form.
 	maxBody = 8 << 10
 )
 

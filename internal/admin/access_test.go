@@ -16,7 +16,11 @@ var theToken = secret.New("correct horse battery")
 
 func withToken(t *testing.T) *Server {
 	t.Helper()
-	s, err := New(Config{Cameras: twoCameras, Token: theToken, Started: time.Now(), Profiles: true})
+	nothing := func(string) error { return nil }
+	s, err := New(Config{
+		Cameras: twoCameras, Restart: nothing, KeyFrame: nothing, Previews: &fakePreviews{},
+		Token: theToken, Started: time.Now(), Profiles: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +42,7 @@ func ask(s *Server, method, path, body string, headers ...string) *httptest.Resp
 func TestToken(t *testing.T) {
 	s := withToken(t)
 	s.limits.guesses.burst = 1000
-	open := map[string]bool{"GET /style.css": true, "GET /page.js": true, "GET /login": true, "POST /login": true, "POST /logout": true, "GET /healthz": true, "GET /readyz": true}
+	open := map[string]bool{"GET /style.css": true, "GET /page.js": true, "GET /preview.js": true, "GET /login": true, "POST /login": true, "POST /logout": true, "GET /healthz": true, "GET /readyz": true}
 	for _, r := range s.routes {
 		if open[r.pattern] != r.open {
 			t.Errorf("%s: open is %v", r.pattern, r.open)

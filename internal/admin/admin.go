@@ -28,6 +28,8 @@ type Config struct {
 	Restart func(camera string) error
 	// KeyFrame asks a camera for a key frame; ErrNotPlaying if it cannot be asked.
 	KeyFrame func(camera string) error
+	// Previews plays cameras in browsers; nil: switched off.
+	Previews Previews
 	// Problem says what is wrong with the site's file as it is now, "" if nothing.
 	Problem func() string
 
@@ -69,7 +71,7 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Problem == nil {
 		cfg.Problem = func() string { return "" }
 	}
-	if err := cfg.Registry.Register(&collector{cameras: cfg.Cameras, version: cfg.Version}); err != nil {
+	if err := cfg.Registry.Register(&collector{cameras: cfg.Cameras, previews: cfg.Previews, version: cfg.Version}); err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	s := &Server{cfg: cfg, mux: http.NewServeMux(), watch: newWatch(cfg.Started), limits: newLimits()}
@@ -84,10 +86,15 @@ func New(cfg Config) (*Server, error) {
 	if cfg.KeyFrame != nil {
 		s.route("POST /api/cameras/{name}/keyframe", s.keyFrame)
 	}
+	if cfg.Previews != nil {
+		s.route("POST /api/cameras/{name}/preview", s.preview)
+		s.route("DELETE /api/cameras/{name}/preview/{id}", s.endPreview)
+	}
 	s.route("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{}).ServeHTTP)
 	s.route("/api/", s.none)
 	s.open("GET /style.css", style)
-	s.open("GET /page.js", script)
+	s.open("GET /page.js", script(pageJS))
+	s.open("GET /preview.js", script(previewJS))
 	s.open("GET /login", func(w http.ResponseWriter, _ *http.Request) { s.loginPage(w, http.StatusOK, "") })
 	s.open("POST /login", s.login)
 	s.open("POST /logout", logout)
@@ -157,10 +164,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tooMany(w, "1")
 	case guesses(r) && !s.limits.mayGuess(from):
 		tooMany(w, "10")
-	case r.ContentLength > maxBody:
+	case r.ContentLength > mayCarry(r):
 		fail(w, http.StatusRequestEntityTooLarge, "the body is too large")
 	default:
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, mayCarry(r))
 		s.mux.ServeHTTP(w, r)
 	}
 }

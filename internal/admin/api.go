@@ -13,7 +13,7 @@ import (
 //go:embed openapi.json
 var openAPI []byte
 
-// ErrNotPlaying says that a camera cannot be asked for a key frame now.
+// ErrNotPlaying says that a camera cannot be asked for a key frame, or looked at, now.
 var ErrNotPlaying = errors.New("the camera does not play at the moment")
 
 // Detail is the answer of /api/cameras/{name}.
@@ -109,7 +109,7 @@ func document(w http.ResponseWriter, _ *http.Request) {
 
 // none answers below /api/ where nothing is, or not with this method.
 func (s *Server) none(w http.ResponseWriter, r *http.Request) {
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := s.mux.Handler(other); pattern != "/api/" {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,8 @@ type apiServer struct {
 	list []publisher.Status
 	done []string
 	err  error
+
+	previews fakePreviews
 }
 
 func newAPI(t *testing.T) *apiServer {
@@ -35,7 +38,7 @@ func newAPI(t *testing.T) *apiServer {
 		return func(name string) error { a.done = append(a.done, what+" "+name); return a.err }
 	}
 	s, err := New(Config{
-		Cameras: func() []publisher.Status { return a.list }, Restart: act("restart"), KeyFrame: act("keyframe"), Started: time.Now(),
+		Cameras: func() []publisher.Status { return a.list }, Restart: act("restart"), KeyFrame: act("keyframe"), Previews: &a.previews, Started: time.Now(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +91,7 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 			}
 		}
 	}
-	pages := map[string]bool{"/api/": true, "GET /{$}": true, "GET /login": true, "POST /login": true, "POST /logout": true, "GET /style.css": true, "GET /page.js": true}
+	pages := map[string]bool{"/api/": true, "GET /{$}": true, "GET /login": true, "POST /login": true, "POST /logout": true, "GET /style.css": true, "GET /page.js": true, "GET /preview.js": true}
 	for _, r := range a.routes {
 		if !documented[r.pattern] && !pages[r.pattern] {
 			t.Errorf("%s is not in the document", r.pattern)
@@ -151,6 +154,39 @@ func TestAnswersAreAsDocumented(t *testing.T) {
 		{"key frame", "POST", "/api/cameras/gate/keyframe", "/api/cameras/{name}/keyframe", nil, 202},
 		{"key frame of none", "POST", "/api/cameras/none/keyframe", "/api/cameras/{name}/keyframe", nil, 404},
 		{"key frame while away", "POST", "/api/cameras/gate/keyframe", "/api/cameras/{name}/keyframe", func(a *apiServer, _ *http.Request) { a.err = ErrNotPlaying }, 409},
+		{"preview", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", offers, 201},
+		{"preview of none", "POST", "/api/cameras/none/preview", "/api/cameras/{name}/preview", offers, 404},
+		{"preview without an offer", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", nil, 415},
+		{"preview of what it cannot play", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", refuses(406), 406},
+		{"preview by a bad offer", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", refuses(400), 400},
+		{"preview while away", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", func(a *apiServer, r *http.Request) {
+			offers(a, r)
+			a.previews.err = ErrNotPlaying
+		}, 409},
+		{"too many previews", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", refuses(503), 503},
+		{"preview by a long offer", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", func(a *apiServer, r *http.Request) {
+			offers(a, r)
+			r.ContentLength = maxOffer + 1
+		}, 413},
+		{"preview by a long offer that does not say so", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", func(a *apiServer, r *http.Request) {
+			offers(a, r)
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("a", maxOffer+1))), -1
+		}, 413},
+		{"preview from elsewhere", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", func(a *apiServer, r *http.Request) {
+			offers(a, r)
+			r.Header.Set("Origin", "https://elsewhere.example")
+		}, 403},
+		{"preview without the token", "POST", "/api/cameras/gate/preview", "/api/cameras/{name}/preview", func(a *apiServer, r *http.Request) {
+			offers(a, r)
+			a.cfg.Token = theToken
+		}, 401},
+		{"end of a preview", "DELETE", "/api/cameras/gate/preview/id-1", "/api/cameras/{name}/preview/{id}", func(a *apiServer, _ *http.Request) {
+			a.previews.open = "gate id-1"
+		}, 204},
+		{"end of no preview", "DELETE", "/api/cameras/gate/preview/id-1", "/api/cameras/{name}/preview/{id}", nil, 404},
+		{"end of a preview without the token", "DELETE", "/api/cameras/gate/preview/id-1", "/api/cameras/{name}/preview/{id}", func(a *apiServer, _ *http.Request) {
+			a.cfg.Token = theToken
+		}, 401},
 		{"from elsewhere", "POST", "/api/cameras/gate/restart", "/api/cameras/{name}/restart", func(_ *apiServer, r *http.Request) {
 			r.Header.Set("Sec-Fetch-Site", "cross-site")
 		}, 403},

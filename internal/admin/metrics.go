@@ -9,8 +9,9 @@ import (
 // collector reads every camera's snapshot when it is scraped, so that a
 // camera's series are there from its start and gone with it.
 type collector struct {
-	cameras func() []publisher.Status
-	version string
+	cameras  func() []publisher.Status
+	previews Previews // nil: switched off
+	version  string
 }
 
 // metric is one series a camera has.
@@ -39,6 +40,12 @@ var (
 		"Enabled cameras by state.", []string{"state"}, nil)
 	stateDesc = prometheus.NewDesc("rtsp2whip_camera_state",
 		"1 for the state the camera is in, 0 for the others.", []string{"camera", "state"}, nil)
+)
+
+var (
+	previewsDesc = prometheus.NewDesc("rtsp2whip_previews", "Previews that are open in browsers, or being opened.", nil, nil)
+	droppedDesc  = prometheus.NewDesc("rtsp2whip_preview_dropped_packets_total",
+		"RTP packets not sent to a preview because its browser, or the way to it, was too slow.", nil, nil)
 )
 
 var pathDesc = prometheus.NewDesc("rtsp2whip_camera_path",
@@ -109,6 +116,8 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- infoDesc
 	ch <- camerasDesc
 	ch <- stateDesc
+	ch <- previewsDesc
+	ch <- droppedDesc
 	ch <- pathDesc
 	ch <- wayDesc
 	for _, m := range metrics {
@@ -119,6 +128,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 // Collect sends every camera's values.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(infoDesc, prometheus.GaugeValue, 1, c.version)
+	c.collectPreviews(ch)
 	count := make(map[publisher.State]int)
 	for _, s := range c.cameras() {
 		count[s.State]++
@@ -138,6 +148,15 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, state := range publisher.States() {
 		ch <- prometheus.MustNewConstMetric(camerasDesc, prometheus.GaugeValue, float64(count[state]), string(state))
 	}
+}
+
+func (c *collector) collectPreviews(ch chan<- prometheus.Metric) {
+	open, dropped := 0, uint64(0)
+	if c.previews != nil {
+		open, dropped = c.previews.Stats()
+	}
+	ch <- prometheus.MustNewConstMetric(previewsDesc, prometheus.GaugeValue, float64(open))
+	ch <- prometheus.MustNewConstMetric(droppedDesc, prometheus.CounterValue, float64(dropped))
 }
 
 func oneIf(b bool) float64 {

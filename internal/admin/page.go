@@ -19,9 +19,14 @@ var pageHTML string
 //go:embed page.js
 var pageJS []byte
 
-func script(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-	_, _ = w.Write(pageJS)
+//go:embed preview.js
+var previewJS []byte
+
+func script(text []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = w.Write(text)
+	}
 }
 
 //go:embed style.css
@@ -55,6 +60,7 @@ type view struct {
 	Live, All, Waiting, Bad               int
 	Wrong                                 bool // only what is wrong is listed
 	Token                                 bool // one can log out
+	Preview                               bool // cameras can be looked at
 	Rows                                  []row
 	Events                                []happening
 }
@@ -66,7 +72,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	view := view{
 		Version: s.cfg.Version, Uptime: span(now.Sub(s.cfg.Started)), Problem: s.cfg.Problem(), Zone: now.Format("MST"),
-		Wrong: r.URL.Query().Get("show") == "wrong", Token: !s.cfg.Token.Empty(),
+		Wrong: r.URL.Query().Get("show") == "wrong", Token: !s.cfg.Token.Empty(), Preview: s.cfg.Previews != nil,
 	}
 	for _, st := range s.cfg.Cameras() {
 		view.All++

@@ -91,7 +91,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   document.addEventListener("click", async (e) => {
     const action = e.target.dataset && e.target.dataset.do;
-    if (!action) return;
+    if (!action || action === "preview") return;
     const camera = e.target.closest("[data-camera]").dataset.camera;
     if (action === "restart" && !confirm(`Restart ${camera}? Viewers lose its picture for a few seconds.`)) return;
     try {

@@ -17,7 +17,7 @@ var homes = []home{
 	},
 	{
 		of: "github.com/pion/webrtc/v4", in: []string{"pkg/whip", "pkg/ingress/sdkroom", "internal/whiptest", "internal/viewer"},
-		why: "one WHIP client owns offers, sockets and senders, beside it only LiveKit's SDK, which takes its tracks as pion's; whiptest and viewer are the receiving end",
+		why: "one WHIP client owns offers, sockets and senders, beside it only LiveKit's SDK, which takes its tracks as pion's; whiptest is the far end, viewer the browsers'",
 	},
 	{
 		of: "github.com/livekit/server-sdk-go/v2", in: []string{"pkg/ingress"},

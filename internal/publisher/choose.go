@@ -45,7 +45,7 @@ func (p *Publisher) videoFeed(t Track) *feed {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.video == nil {
-		p.video = newVideoFeed(t, p.cfg, &p.sent, p.wantKeyFrame)
+		p.video = newVideoFeed(t, p.cfg, &p.sent, &p.taps, p.wantKeyFrame)
 	} else {
 		p.video.restart(t)
 	}
@@ -62,7 +62,7 @@ func (p *Publisher) audioFeed(t Track, old []*feed) *feed {
 			return f
 		}
 	}
-	return newAudioFeed(t, &p.sent)
+	return newAudioFeed(t, &p.sent, &p.taps)
 }
 
 // dotted is a video codec's name as people write it.

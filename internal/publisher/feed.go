@@ -45,6 +45,7 @@ type feed struct {
 	lastTS  uint32       // the newest packet's timestamp, as the camera has it
 	lastIn  atomic.Int64 // arrival of the newest packet, Unix ns; 0: none since the camera was opened
 	sent    *counters
+	taps    *taps
 	want    func() // asks the camera for a key frame
 	refuses bool   // video only: B-frames end the camera's session
 	needed  bool   // video only: the repacker needed one after the packet before
@@ -62,7 +63,7 @@ type counters struct {
 }
 
 // newVideoFeed repacks a camera's video.
-func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
+func newVideoFeed(t Track, cfg Config, sent *counters, taps *taps, want func()) *feed {
 	line := repack.NewLine(90000)
 	vc := repack.VideoConfig{ExtensionBytes: ExtensionRoom, SEI: cfg.SEI, OnLoss: cfg.OnLoss, DropBFrames: cfg.DropBFrames}
 	var v *repack.Video
@@ -72,7 +73,7 @@ func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 		v = repack.NewH264(vc, line)
 	}
 	v.SetParameterSets(t.ParameterSets...)
-	f := &feed{track: t, repack: v, video: v, line: line, sent: sent, want: want, pause: pauseReplay, refuses: !cfg.DropBFrames}
+	f := &feed{track: t, repack: v, video: v, line: line, sent: sent, taps: taps, want: want, pause: pauseReplay, refuses: !cfg.DropBFrames}
 	if cfg.OnDemand {
 		f.encore = &encore{}
 		f.cache.mostBytes, f.cache.mostPackets = encoreBytes, encorePackets
@@ -81,8 +82,8 @@ func newVideoFeed(t Track, cfg Config, sent *counters, want func()) *feed {
 }
 
 // newAudioFeed passes audio on.
-func newAudioFeed(t Track, sent *counters) *feed {
-	f := &feed{track: t, sent: sent, pause: pauseReplay, line: repack.NewLine(uint32(t.ClockRate))}
+func newAudioFeed(t Track, sent *counters, taps *taps) *feed {
+	f := &feed{track: t, sent: sent, taps: taps, pause: pauseReplay, line: repack.NewLine(uint32(t.ClockRate))}
 	switch t.Codec {
 	case CodecOpus:
 		f.repack = repack.NewOpus(f.line)
@@ -146,8 +147,9 @@ func (f *feed) push(pkt *rtp.Packet, arrived time.Time) error {
 }
 
 // WriteRTP takes a repacked packet: to the session if one is connected, else
-// into the cache.
+// into the cache, and to whoever looks at the camera here.
 func (f *feed) WriteRTP(h *rtp.Header, payload []byte) error {
+	f.taps.write(f.track.Codec, h, payload)
 	out := f.out.Load()
 	if out != f.current {
 		f.current = out

@@ -96,6 +96,7 @@ type Publisher struct {
 	logged  repeats
 
 	sent      counters
+	taps      taps
 	closing   sync.WaitGroup          // lost sessions that are being ended
 	flusher   atomic.Pointer[flusher] // nil: no session connected
 	keyFrames chan struct{}           // capacity 1: somebody wants a key frame
@@ -176,6 +177,7 @@ func (p *Publisher) Run(ctx context.Context) {
 		wg.Go(func() { loop(ctx) })
 	}
 	wg.Wait()
+	p.taps.end()
 	p.update(func() {}) // the one above may not have had its turn yet
 }
 

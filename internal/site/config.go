@@ -142,7 +142,8 @@ type Admin struct {
 	// Token is what every request must bear; empty only where Listen is loopback.
 	Token     secret.Secret `yaml:"token" oneof:"token"`
 	TokenFile string        `yaml:"token_file" oneof:"token"`
-	Pprof     bool          `yaml:"pprof"` // serve Go's profiles to this machine
+	Preview   bool          `yaml:"preview"` // cameras can be looked at in the browser
+	Pprof     bool          `yaml:"pprof"`   // serve Go's profiles to this machine
 }
 
 // Log says what is logged, and how.

@@ -11,7 +11,7 @@ func Default() Config {
 		LiveKit:  LiveKit{Via: ViaIngress, Poll: Duration(2 * time.Second)},
 		Defaults: DefaultCamera(),
 		Network:  Network{ICETCP: true},
-		Admin:    Admin{Listen: "127.0.0.1:9920"},
+		Admin:    Admin{Listen: "127.0.0.1:9920", Preview: true},
 		Log:      Log{Level: LevelInfo, Format: FormatText},
 	}
 }

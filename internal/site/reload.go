@@ -186,22 +186,41 @@ func (s *Site) Restart(name string) error {
 	return nil
 }
 
-// ErrNotPlaying says that a camera cannot be asked for a key frame now.
+// ErrNotPlaying says that a camera cannot be asked for a key frame, or looked at, now.
 var ErrNotPlaying = errors.New("the camera does not play")
 
 // RequestKeyFrame asks a camera for a key frame.
 func (s *Site) RequestKeyFrame(name string) error {
-	s.mu.Lock()
-	slots := s.slots
-	s.mu.Unlock()
-	i := slices.IndexFunc(slots, func(sl *slot) bool { return sl.settings.Name == name })
-	switch {
-	case i < 0:
-		return ErrNoCamera
-	case !slots[i].publisher.RequestKeyFrame():
-		return ErrNotPlaying
+	p, err := s.publisher(name)
+	if err == nil && !p.RequestKeyFrame() {
+		err = ErrNotPlaying
 	}
-	return nil
+	return err
+}
+
+// Tap has a camera's packets handed to t until its publisher ends, or t is removed.
+func (s *Site) Tap(name string, t publisher.Tap) (publisher.Tapped, error) {
+	p, err := s.publisher(name)
+	if err != nil {
+		return publisher.Tapped{}, err
+	}
+	tapped, ok := p.Tap(t)
+	if !ok {
+		return publisher.Tapped{}, ErrNotPlaying
+	}
+	return tapped, nil
+}
+
+// publisher finds a camera's publisher, or returns ErrNoCamera.
+func (s *Site) publisher(name string) (*publisher.Publisher, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sl := range s.slots {
+		if sl.settings.Name == name {
+			return sl.publisher, nil
+		}
+	}
+	return nil, ErrNoCamera
 }
 
 // replace has Run begin with some slots and end others; mu is held.

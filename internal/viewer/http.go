@@ -27,6 +27,9 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.text }
 
+// HTTPStatus is the status of the answer.
+func (e *statusError) HTTPStatus() int { return e.status }
+
 func fail(status int, format string, args ...any) error {
 	return &statusError{status: status, text: fmt.Sprintf(format, args...)}
 }

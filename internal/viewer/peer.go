@@ -113,17 +113,25 @@ func (p *peer) live(ctx context.Context, ready, detach func()) {
 		select {
 		case <-p.ended:
 		case <-ctx.Done():
-			p.end("the server is closing")
+			p.end(endOf(ctx))
 		}
 	case <-timeout.C:
 		p.end(fmt.Sprintf("no connection within %s", connectTimeout))
 	case <-p.ended:
 	case <-ctx.Done():
-		p.end("the server is closing")
+		p.end(endOf(ctx))
 	}
 	p.shut()
 	detach()
 	close(p.gone)
+}
+
+// endOf says why a context has ended.
+func endOf(ctx context.Context) string {
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err.Error()
+	}
+	return "the server is closing"
 }
 
 // shut closes the PeerConnection and waits for all that hangs on it.

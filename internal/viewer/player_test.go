@@ -68,6 +68,14 @@ func watch(t *testing.T, base, name string, kinds ...webrtc.RTPCodecType) *testP
 // watchWith is watch with an offer that is changed on its way.
 func watchWith(t *testing.T, base, name string, change func(string) string, kinds ...webrtc.RTPCodecType) *testPlayer {
 	t.Helper()
+	p := newTestPlayer(t, kinds...)
+	p.session = negotiate(t, p.pc, base, "/whep/"+name, "", change)
+	return p
+}
+
+// newTestPlayer returns a player that has not made an offer yet.
+func newTestPlayer(t *testing.T, kinds ...webrtc.RTPCodecType) *testPlayer {
+	t.Helper()
 	p := &testPlayer{pc: newTestPeer(t), closed: make(chan struct{})}
 	for _, kind := range kinds {
 		_, err := p.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
@@ -96,7 +104,6 @@ func watchWith(t *testing.T, base, name string, change func(string) string, kind
 			once.Do(func() { close(p.closed) })
 		}
 	})
-	p.session = negotiate(t, p.pc, base, "/whep/"+name, "", change)
 	return p
 }
 

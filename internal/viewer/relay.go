@@ -2,8 +2,6 @@ package viewer
 
 import (
 	"math/rand/v2"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/pion/rtp"
@@ -12,16 +10,10 @@ import (
 
 // relay is one outgoing track of one viewer. Its sequence numbers and
 // timestamps form one line that survives a change of publisher, so a player
-// sees a pause and never a jump back. It implements webrtc.TrackLocal.
+// sees a pause and never a jump back.
 type relay struct {
-	kind  webrtc.RTPCodecType
-	codec webrtc.RTPCodecCapability
-
-	mu     sync.Mutex
-	writer webrtc.TrackLocalWriter // nil unless bound
-	up     bool                    // the peer has connected
-	ssrc   uint32
-	pt     uint8
+	outgoing
+	up bool // the peer has connected
 
 	source  *publisher // whose packets the offsets below fit
 	first   uint16     // first sequence number taken from it
@@ -37,8 +29,8 @@ type relay struct {
 
 func newRelay(kind webrtc.RTPCodecType, codec webrtc.RTPCodecCapability) *relay {
 	return &relay{
-		kind:    kind,
-		codec:   codec,
+		outgoing: outgoing{kind: kind, codec: codec},
+
 		lastSeq: uint16(rand.Uint32()), // RFC 3550 section 5.1: a random start, no secret
 		lastTS:  rand.Uint32(),
 	}
@@ -113,71 +105,4 @@ func (r *relay) join(pkt *rtp.Packet, now time.Time) {
 		next += uint32(max(1, gap.Nanoseconds()*int64(r.codec.ClockRate)/int64(time.Second)))
 	}
 	r.tsOff = next - pkt.Timestamp
-}
-
-// Bind picks the payload type to send under among those that the viewer
-// takes: the stream's own profile where it is listed, else any of its codec
-// with packetization-mode 1. Decoders go by the SPS in the stream.
-func (r *relay) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	codec, ok := chooseCodec(r.codec, ctx.CodecParameters())
-	if !ok {
-		return webrtc.RTPCodecParameters{}, webrtc.ErrUnsupportedCodec
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.writer, r.ssrc, r.pt = ctx.WriteStream(), uint32(ctx.SSRC()), uint8(codec.PayloadType)
-	return codec, nil
-}
-
-// Unbind stops the relay.
-func (r *relay) Unbind(webrtc.TrackLocalContext) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.writer = nil
-	return nil
-}
-
-// ID is the track's part of the msid.
-func (r *relay) ID() string { return r.kind.String() }
-
-// RID is empty: there is one layer.
-func (r *relay) RID() string { return "" }
-
-// StreamID is the same for sound and picture, so that players keep them in step.
-func (r *relay) StreamID() string { return "rtsp2whip" }
-
-// Kind is audio or video.
-func (r *relay) Kind() webrtc.RTPCodecType { return r.kind }
-
-func chooseCodec(want webrtc.RTPCodecCapability, have []webrtc.RTPCodecParameters) (webrtc.RTPCodecParameters, bool) {
-	best, bestScore := webrtc.RTPCodecParameters{}, 0
-	profile := fmtpValue(want.SDPFmtpLine, "profile-level-id")
-	for _, c := range have {
-		if !strings.EqualFold(c.MimeType, want.MimeType) {
-			continue
-		}
-		score := 1
-		if fmtpValue(c.SDPFmtpLine, "packetization-mode") == "1" {
-			score += 4
-		}
-		if got := fmtpValue(c.SDPFmtpLine, "profile-level-id"); len(got) >= 4 && len(profile) >= 4 &&
-			strings.EqualFold(got[:4], profile[:4]) {
-			score += 2
-		}
-		if score > bestScore {
-			best, bestScore = c, score
-		}
-	}
-	return best, bestScore > 0
-}
-
-// fmtpValue returns one parameter of an a=fmtp line, "" if it has none.
-func fmtpValue(line, key string) string {
-	for part := range strings.SplitSeq(line, ";") {
-		k, v, ok := strings.Cut(strings.TrimSpace(part), "=")
-		if ok && strings.EqualFold(k, key) {
-			return v
-		}
-	}
-	return ""
 }

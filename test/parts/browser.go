@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // Browser is a headless Chromium with one page.
@@ -87,6 +88,17 @@ func (b *Browser) AllowMedia(origin string) {
 		if err != nil {
 			b.t.Fatalf("allow a page the %s: %v", name, err)
 		}
+	}
+}
+
+// Press presses a key: "Enter", "Escape" or a letter.
+func (b *Browser) Press(key string) {
+	b.t.Helper()
+	if special, ok := map[string]string{"Enter": kb.Enter, "Escape": kb.Escape}[key]; ok {
+		key = special
+	}
+	if _, err := run(b, 20*time.Second, chromedp.KeyEvent(key)); err != nil {
+		b.t.Fatalf("press a key: %v", err)
 	}
 }
 
