@@ -40,6 +40,7 @@ func httpClientOf(t ServerTLS) (*http.Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = cfg
+	transport.MaxResponseHeaderBytes = 64 << 10
 	return &http.Client{Transport: transport}, nil
 }
 

@@ -56,7 +56,7 @@ type Client struct {
 	key     string
 	secret  string
 	timeout time.Duration
-	http    *http.Client // nil: the SDK's own
+	http    *http.Client // nil: the SDK's own, for LiveKit Cloud
 	log     *slog.Logger
 	ingress *lksdk.IngressClient
 	rooms   *lksdk.RoomServiceClient
@@ -92,8 +92,12 @@ func New(cfg Config) (*Client, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
+	if c.http == nil && !cloud(base) {
+		c.http = &http.Client{} // the SDK's own would only read more
+	}
 	var opts []twirp.ClientOption
 	if c.http != nil {
+		c.http = bounded(c.http)
 		opts = append(opts, throughClient(base, c.http))
 	}
 	c.ingress = lksdk.NewIngressClient(base, c.key, c.secret, opts...)

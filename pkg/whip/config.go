@@ -254,6 +254,10 @@ func httpClient(cfg Config) (*http.Client, error) {
 			ExpectContinueTimeout: time.Second,
 			ForceAttemptHTTP2:     true,
 			DisableKeepAlives:     true,
+			// An answer is small, and so are its headers: a server that sends more
+			// means harm.
+			DisableCompression:     true,
+			MaxResponseHeaderBytes: maxHeader,
 		}
 	}
 	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -15,6 +15,7 @@ const (
 	sdpType      = "application/sdp"
 	maxBody      = 1 << 20  // bytes of an answer; LiveKit bounds offers alike
 	maxErrorBody = 64 << 10 // bytes of a body that is only shown
+	maxHeader    = 64 << 10 // bytes of an answer's header
 	maxRedirects = 10
 )
 

@@ -25,16 +25,20 @@ func (s ICEServer) String() string {
 // GoString does likewise.
 func (s ICEServer) GoString() string { return "whip.ICEServer{" + s.String() + "}" }
 
+// maxICEServers bounds how many servers an answer may make us ask.
+const maxICEServers = 16
+
 // ParseICEServers reads the ICE servers out of Link header fields (RFC 8288
 // section 3, RFC 9725 section 4.6). It takes several links to a field, tokens and
 // quoted strings, parameters in any order, other relations in between, and
 // percent-encoded targets as livekit-server sent them until v1.13.6. A link that
-// cannot be read, or that is no ICE server, is left out.
+// cannot be read, or that is no ICE server, is left out, and so is what comes after
+// the first 16: each is asked, and a hostile server may name strangers.
 func ParseICEServers(fields []string) []ICEServer {
 	var servers []ICEServer
 	for _, field := range fields {
 		for _, l := range parseLinks(field) {
-			if s, ok := l.iceServer(); ok {
+			if s, ok := l.iceServer(); ok && len(servers) < maxICEServers {
 				servers = append(servers, s)
 			}
 		}
