@@ -14,7 +14,7 @@ import (
 )
 
 // often is the interval of key frames up to which asking is not worth a look.
-const often = 2200 * time.Millisecond
+const often = 2500 * time.Millisecond
 
 // asker finds out how the camera is asked for a key frame, in every way but by a
 // second session: it might cost the camera the first one.

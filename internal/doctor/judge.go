@@ -104,9 +104,16 @@ func pictureOf(st repack.VideoStats, m measured) Result {
 
 // gopOf is the distance of key frames that came by themselves.
 func gopOf(m measured, asked keyframe.Status) Result {
-	gop := asked.GOP
-	if asked.Asks == 0 && len(m.keys) > 1 {
-		gop = m.keys[len(m.keys)-1].at.Sub(m.keys[0].at) / time.Duration(len(m.keys)-1)
+	gop, frames := asked.GOP, asked.GOP.Seconds()*m.fps
+	for i, k := range m.keys[min(1, len(m.keys)):] {
+		if before := m.keys[i]; k.at.Sub(before.at) == gop { // those two
+			gop, frames = m.apart(before, k), float64(k.frame-before.frame)
+			break
+		}
+	}
+	if n := len(m.keys) - 1; asked.Asks == 0 && n > 0 {
+		first, last := m.keys[0], m.keys[n]
+		gop, frames = m.apart(first, last)/time.Duration(n), float64(last.frame-first.frame)/float64(n)
 	}
 	facts := Facts{"seen": len(m.keys)}
 	const hint = "set the camera's key frame interval (GOP) to 1 to 2 seconds: a viewer may wait that long for the picture"
@@ -116,7 +123,6 @@ func gopOf(m measured, asked keyframe.Status) Result {
 		}
 		return good(0, fmt.Sprintf("%d in %s s, too few to tell how often they come", len(m.keys), number1(m.span.Seconds(), 1)), facts).but(hint)
 	}
-	frames := gop.Seconds() * m.fps
 	facts["seconds"], facts["frames"] = round(gop.Seconds(), 2), round(frames, 0)
 	r := good(0, fmt.Sprintf("every %s s (%.0f frames)", number1(gop.Seconds(), 1), frames), facts)
 	if gop > 4*time.Second && asked.Way == "" {

@@ -35,6 +35,7 @@ type delay struct {
 type keyFrame struct {
 	at    time.Time
 	frame int
+	ticks int64 // of the camera's clock since the first packet
 }
 
 // mostFrames bounds what is kept: 11 s of 120 frames a second.
@@ -86,7 +87,7 @@ func (m *meter) key(at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.keys) < mostFrames {
-		m.keys = append(m.keys, keyFrame{at, m.frames})
+		m.keys = append(m.keys, keyFrame{at, m.frames, m.elapsed})
 	}
 }
 
@@ -114,6 +115,7 @@ type measured struct {
 	jumps   int
 	gap     time.Duration // the longest between two packets
 	keys    []keyFrame
+	rate    int     // of the timestamps, ticks a second
 	drift   float64 // part by which the camera's clock is fast, as far as it can be told
 	driftOK bool
 }
@@ -123,7 +125,7 @@ func (m *meter) measured() measured {
 	defer m.mu.Unlock()
 	out := measured{
 		span: m.last.Sub(m.first), frames: m.frames, ended: m.ended, early: m.early, jumps: m.jumps, gap: m.largest,
-		keys: append([]keyFrame(nil), m.keys...),
+		keys: append([]keyFrame(nil), m.keys...), rate: m.clockRate,
 	}
 	if s := out.span.Seconds(); s > 0.5 && m.frames > 1 {
 		out.fps = float64(m.frames-1) / s
@@ -131,6 +133,15 @@ func (m *meter) measured() measured {
 	}
 	out.drift, out.driftOK = driftOf(m.delays)
 	return out
+}
+
+// apart is the distance of two key frames by the camera's clock, since arrivals wander
+// with what network and box have to do; by these where the timestamps jump.
+func (m measured) apart(a, b keyFrame) time.Duration {
+	if m.jumps > 0 || m.rate <= 0 {
+		return b.at.Sub(a.at)
+	}
+	return time.Duration(b.ticks-a.ticks) * time.Second / time.Duration(m.rate)
 }
 
 // driftOf compares the quickest frame of the first third with that of the last. A

@@ -8,7 +8,7 @@ import (
 const (
 	// longGOP is the interval above which ways other than RTCP are worth their
 	// price: 2 s, and what clocks and networks add to it.
-	longGOP = 2200 * time.Millisecond
+	longGOP = 2500 * time.Millisecond
 	// patience is how long after being asked a camera may take. Those that obey
 	// take a tenth of it.
 	patience = time.Second
