@@ -197,6 +197,11 @@ func (c *Camera) Restart() error {
 		start = c.startRaw
 	}
 	r, err := start()
+	// Somebody else may have got the port meanwhile, for a moment.
+	for try := 0; err != nil && c.addr != c.cfg.Addr && try < 50; try++ {
+		<-time.After(100 * time.Millisecond)
+		r, err = start()
+	}
 	if err != nil {
 		return fmt.Errorf("simulated camera: %w", err)
 	}

@@ -147,17 +147,17 @@ func mustURL(t *testing.T, s string) *base.URL {
 }
 
 func TestKeyFrameOnRequest(t *testing.T) {
-	c := start(t, Config{FromStart: true, Faults: Faults{HonourPLI: true}})
+	c := start(t, Config{Clip: "360p-longgop", FromStart: true, Faults: Faults{HonourPLI: true}})
 	r := read(t, c, gortsplib.ProtocolTCP)
 	wait(t, "media", func() bool { return r.unitCount() > 5 })
-	keys := c.Stats().KeyFrames
-	at := c.Stats().AccessUnits
+	before := c.Stats()
 	if err := r.client.WritePacketRTCP(r.desc.Medias[0], &rtcp.PictureLossIndication{}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, "a key frame", func() bool { return c.Stats().KeyFrames > keys })
-	if s := c.Stats(); s.AccessUnits-at > 40 || s.KeyFrameRequests != 1 {
-		t.Errorf("the key frame came %d access units after the request; %d requests counted", s.AccessUnits-at, s.KeyFrameRequests)
+	wait(t, "a key frame", func() bool { return c.Stats().KeyFrames > before.KeyFrames })
+	if s := c.Stats(); s.AccessUnits > 200 || s.KeyFrameRequests != 1 {
+		t.Errorf("the key frame came between %d and %d access units, when it was due; %d requests counted",
+			before.AccessUnits, s.AccessUnits, s.KeyFrameRequests)
 	}
 }
 

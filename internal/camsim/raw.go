@@ -86,7 +86,6 @@ func (c *Camera) reboot(ctx context.Context) {
 	if !pass(ctx, c.cfg.Faults.RebootFor) {
 		return
 	}
-	// Somebody else may have got the port meanwhile, for a moment.
 	for c.Restart() != nil && pass(ctx, 100*time.Millisecond) {
 	}
 }

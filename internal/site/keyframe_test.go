@@ -42,10 +42,9 @@ func TestKeyFrameSettings(t *testing.T) {
 		t.Errorf("%+v", got.Prompt)
 	}
 	r.wait("off", "10 s of pictures", func(s publisher.Status) bool { return s.Packets > 250 })
-	s := r.wait("short", "a key frame interval", func(s publisher.Status) bool { return s.KeyFrameInterval > 0 && s.Packets > 250 })
-	if s.Prompt.Asks == 0 || shortCam.Stats().KeyFrameRequests == 0 {
-		t.Errorf("a camera with a short GOP was not asked by RTCP: %+v", s.Prompt)
-	}
+	r.wait("short", "a key frame interval, and being asked by RTCP", func(s publisher.Status) bool {
+		return s.KeyFrameInterval > 0 && s.Packets > 250 && s.Prompt.Asks > 0 && shortCam.Stats().KeyFrameRequests > 0
+	})
 	r.stop()
 	if n := fixedCam.Stats().KeyFrameRequests; n != 0 {
 		t.Errorf("%d requests by RTCP, though ISAPI is set", n)
@@ -65,7 +64,7 @@ func TestPLIReachesTheCamera(t *testing.T) {
 	r := runSite(t, server, c)
 	r.wait("gate", "a way", func(s publisher.Status) bool { return s.Prompt.Way == "onvif" })
 	session := server.WaitSession(t)
-	before := cam.WebStats().KeyFrames
+	before, began := cam.WebStats().KeyFrames, time.Now()
 	session.WaitFor(t, "an answer to PLI", func() bool {
 		if err := session.PLI("video"); err != nil {
 			t.Error(err)
@@ -75,14 +74,14 @@ func TestPLIReachesTheCamera(t *testing.T) {
 	if n := cam.WebStats().Refused; n != 0 {
 		t.Errorf("refused %d times", n)
 	}
-	// However many viewers ask, the camera is asked once a second.
-	before, began := cam.WebStats().KeyFrames, time.Now()
-	session.WaitFor(t, "three more", func() bool {
+	// However many viewers ask, the camera is asked once a second. One request may
+	// have been under way at first.
+	session.WaitFor(t, "four more", func() bool {
 		_ = session.PLI("video")
-		return cam.WebStats().KeyFrames >= before+3
+		return cam.WebStats().KeyFrames >= before+5
 	})
-	if took := time.Since(began); took < 1900*time.Millisecond {
-		t.Errorf("three requests in %v", took)
+	if took, n := time.Since(began), cam.WebStats().KeyFrames-before; time.Duration(n-2)*time.Second > took {
+		t.Errorf("%d requests in %v", n, took)
 	}
 }
 
