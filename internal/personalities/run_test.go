@@ -101,8 +101,9 @@ func play(ctx context.Context, p camsim.Personality, want expectation) (o outcom
 	o = s.watch(ctx)
 	cancel()
 	<-done
-	o.deletes = 0
-	for _, session := range s.server.Sessions() {
+	all := s.server.Sessions()
+	o.posts, o.deletes = len(all), 0
+	for _, session := range all {
 		o.deletes += session.Deletes()
 	}
 	o.log = s.log.String()

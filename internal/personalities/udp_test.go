@@ -60,7 +60,7 @@ func TestOneDatagramInAThousand(t *testing.T) {
 	for _, o := range playAll(t, for12s, cameras...) {
 		lost += int(o.status.Lost)
 		arrived += o.Pictures
-		sent += o.Sent
+		sent += o.Pictures + o.Skipped // what has only just been sent may be on its way yet
 	}
 	t.Logf("%d datagrams lost; %d of %d pictures arrived", lost, arrived, sent)
 	if lost < 3 {
