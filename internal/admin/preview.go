@@ -69,6 +69,7 @@ func (s *Server) noPreview(w http.ResponseWriter, st publisher.Status, err error
 		error
 		HTTPStatus() int
 	}
+	s.cfg.Logger.Debug("preview", "camera", st.Name, "state", "refused", "err", err)
 	switch {
 	case errors.Is(err, ErrNotPlaying):
 		fail(w, http.StatusConflict, whyDark(st))

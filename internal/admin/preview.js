@@ -27,10 +27,10 @@ document.addEventListener("DOMContentLoaded", () => {
   };
 
   const start = () => {
+    if (playing) playing.close();
     again.hidden = true;
     sound.hidden = true;
     video.muted = true;
-    video.removeAttribute("data-moves");
     say("Asking for a picture …");
     playing = new Preview(camera);
     playing.open();
@@ -40,6 +40,7 @@ document.addEventListener("DOMContentLoaded", () => {
     constructor(name) {
       this.path = `/api/cameras/${encodeURIComponent(name)}/preview`;
       this.began = performance.now();
+      this.moved = false; // there was a picture
       this.movedAt = this.began;
       this.decoded = 0;
       this.bytes = 0;
@@ -57,7 +58,12 @@ document.addEventListener("DOMContentLoaded", () => {
         if (this.closed) return;
         media.addTrack(e.track);
         video.srcObject = media;
+        // The box says goodbye by DTLS; without that a browser takes seconds to notice.
+        const dtls = e.receiver.transport;
+        dtls.addEventListener("statechange", () => { if (["closed", "failed"].includes(dtls.state)) this.lost(); });
         if (e.track.kind === "audio") sound.hidden = false;
+        else if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(() => this.moves());
+        video.play().catch(() => {}); // muted video may always play
       });
       this.pc.addEventListener("connectionstatechange", () => {
         if (["failed", "closed", "disconnected"].includes(this.pc.connectionState)) this.lost();
@@ -84,7 +90,7 @@ document.addEventListener("DOMContentLoaded", () => {
     lost() {
       if (this.closed) return;
       if (performance.now() - this.began > life - 5000) over("This preview has ended after ten minutes.");
-      else if (this.decoded > 0) over("The preview has ended: the camera was restarted or changed, or the box cannot be reached.");
+      else if (this.moved) over("The preview has ended: the camera was restarted or changed, or the box cannot be reached.");
       else over(unreachable(this.pc));
     }
 
@@ -95,9 +101,7 @@ document.addEventListener("DOMContentLoaded", () => {
         if (s.type !== "inbound-rtp" || s.kind !== "video") continue;
         const frames = s.framesDecoded || 0;
         if (frames > this.decoded) {
-          this.movedAt = now;
-          video.dataset.moves = "";
-          say("");
+          this.moves();
           this.show(s, now);
         }
         this.decoded = frames;
@@ -105,6 +109,13 @@ document.addEventListener("DOMContentLoaded", () => {
         this.measuredAt = now;
       }
       if (!this.closed && now - this.movedAt > patience) this.wait();
+    }
+
+    moves() {
+      if (this.closed) return;
+      this.moved = true;
+      this.movedAt = performance.now();
+      say("");
     }
 
     show(s, now) {
@@ -115,7 +126,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
 
     wait() {
-      if (this.decoded > 0) say("The picture stands still: no frames come from the camera.");
+      if (this.moved) say("The picture stands still: no frames come from the camera.");
       else if (this.pc.connectionState !== "connected") say("Looking for a way to the box …");
       else say("Waiting for the camera's next key frame …");
     }
@@ -162,8 +173,10 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   // Escape closes a dialog, too.
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // this is told late: another camera's preview has begun
     if (playing) playing.close();
     playing = null;
+    title.textContent = "";
     figures.textContent = "";
     sound.textContent = "Sound: off";
     // The button may be another by now than the one that was pressed.

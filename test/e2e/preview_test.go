@@ -47,25 +47,33 @@ func TestPreview(t *testing.T) {
 		p.look("preview", look.width, look.theme)
 	}
 	browser.Resize(1280, 900)
-	browser.Press("Escape")
-	p.gone("Escape")
-	p.shows("the keyboard where it was", "document.activeElement.dataset.do === 'preview' && document.activeElement.closest('[data-camera=gate]')")
+	p.escape("gate")
 
 	p.open("island")
 	p.plays()
-	p.shows("it closed", "(document.querySelector('[data-part=close]').click(), true)")
-	p.gone("the button")
+	p.shows("the button that closes it", "(document.querySelector('[data-part=close]').click(), true)")
+	p.closed("island")
+
+	p.open("island")
+	p.plays()
+	p.shows("a restart", "(fetch('/api/cameras/island/restart', { method: 'POST' }), true)")
+	p.reads("The preview has ended: the camera was restarted")
+	p.previews(0)
+	p.shows("it tried again", `(document.querySelector('[data-part=again]').checkVisibility()
+		&& document.querySelector('[data-part=again]').click(), document.querySelector('[data-part=figures]').textContent !== '')`)
+	p.plays()
+	p.escape("island")
 
 	p.open("car-park")
-	p.shows("why there is no picture", "document.querySelector('[data-part=said]').textContent.startsWith('The camera is down: ')")
+	p.reads("The camera is down: ")
 	p.look("preview-of-none", 390, "dark")
 	browser.Resize(1280, 900)
-	browser.Press("Escape")
+	p.escape("car-park")
 
 	p.open("gate")
 	p.plays()
 	browser.Open(gateway.Page() + "login")
-	p.gone("another page")
+	p.previews(0)
 	p.look("login", 1280, "light")
 	p.look("login", 390, "dark")
 }
@@ -108,7 +116,7 @@ func (p *previewPage) plays() {
 		parts.Eventually(p.t, 40*time.Second, "decoded pictures", func() error {
 			n, err := decoded()
 			if err == nil && n < first+least {
-				err = fmt.Errorf("%d", n)
+				err = fmt.Errorf("%d; the page says: %s", n, p.says())
 			}
 			if err == nil {
 				first = n
@@ -118,6 +126,25 @@ func (p *previewPage) plays() {
 	}
 	p.shows("no word over the picture", "!document.querySelector('[data-part=said]').checkVisibility()")
 	p.previews(1)
+}
+
+// reads waits for the beginning of a sentence over the picture.
+func (p *previewPage) reads(want string) {
+	p.t.Helper()
+	parts.Eventually(p.t, 40*time.Second, want, func() error {
+		if got := p.says(); !strings.HasPrefix(got, want) {
+			return fmt.Errorf("the page says: %s", got)
+		}
+		return nil
+	})
+}
+
+// says is what stands over the picture.
+func (p *previewPage) says() (text string) {
+	if err := p.browser.Eval("Promise.resolve(document.querySelector('[data-part=said]').textContent)", &text); err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 // previews waits until the box says that so many are open.
@@ -137,9 +164,16 @@ func (p *previewPage) previews(want int) {
 	})
 }
 
-func (p *previewPage) gone(by string) {
+func (p *previewPage) escape(camera string) {
 	p.t.Helper()
-	p.t.Logf("closed by %s", by)
+	p.browser.Press("Escape")
+	p.closed(camera)
+}
+
+// closed waits until the dialog has given the keyboard back, and the box its place.
+func (p *previewPage) closed(camera string) {
+	p.t.Helper()
+	p.shows("the keyboard where it was", fmt.Sprintf(`document.querySelector('[data-part=title]').textContent === '' && document.activeElement.matches('[data-camera=%q] [data-preview]')`, camera))
 	p.previews(0)
 }
 
