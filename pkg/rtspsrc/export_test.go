@@ -8,6 +8,9 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 )
 
+// MaxRepair is the longest description that is repaired.
+const MaxRepair = maxRepair
+
 // SetReportEvery shortens the time between receiver reports.
 func SetReportEvery(s *Source, d time.Duration) { s.reportEvery = d }
 

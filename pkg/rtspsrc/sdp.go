@@ -18,6 +18,15 @@ type sdpFacts struct {
 	fmtp    []string                // every fmtp line of the original
 }
 
+const (
+	// maxRepair is the longest description that is repaired, which costs time by the
+	// square of its length; cameras send 1 to 4 kB.
+	maxRepair = 16 << 10
+	// maxParts is how many formats of a media, and parameters of a format, are looked
+	// at one by one.
+	maxParts = 64
+)
+
 func looksLikeSDP(body []byte) bool {
 	body = bytes.TrimLeft(body, " \t\r\n\x00\xef\xbb\xbf")
 	return bytes.HasPrefix(body, []byte("v=")) || bytes.HasPrefix(body, []byte("o=")) ||
@@ -30,6 +39,9 @@ func cleanSDP(body []byte) ([]byte, sdpFacts) {
 	var facts sdpFacts
 	if sd := accepted(body); sd != nil {
 		facts.describe(sd, body)
+		return body, facts
+	}
+	if len(body) > maxRepair {
 		return body, facts
 	}
 	session, sections := splitSDP(body)
@@ -195,7 +207,7 @@ func cleanFormats(lines []string) []string {
 	f := strings.Fields(lines[0])
 	head, rest := strings.Join(f[:3], " "), lines[1:]
 	fixed := head
-	for _, pt := range f[3:] {
+	for _, pt := range f[3:min(len(f), 3+maxParts)] {
 		if sectionError(append([]string{head + " " + pt}, rest...)) == nil {
 			fixed += " " + pt
 		}
@@ -218,7 +230,7 @@ func cleanFmtp(lines []string) []string {
 			continue
 		}
 		var good []string
-		for p := range strings.SplitSeq(params, ";") {
+		for _, p := range strings.SplitN(params, ";", maxParts) {
 			// Some formats demand several parameters, so one is dropped only if the
 			// section fails with it and not without.
 			alone := append(append([]string{}, bare...), pt+" "+p)

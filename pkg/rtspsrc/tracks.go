@@ -70,10 +70,14 @@ type candidate struct {
 	pixels         int // 0 if unknown
 }
 
+// maxTracks is how many tracks of a description are looked at. Recorders have some
+// dozens.
+const maxTracks = 64
+
 // choose picks the tracks of a description: video of the given codec. The error is an ErrNoVideo or ErrCodec.
 func choose(desc *description.Session, facts sdpFacts, want, codec string) (tracks []Track, ignored []IgnoredTrack, err error) {
 	var videos, audios []candidate
-	for i, m := range desc.Medias {
+	for i, m := range desc.Medias[:min(len(desc.Medias), maxTracks)] {
 		var md *sdp.MediaDescription
 		if i < len(facts.medias) {
 			md = facts.medias[i]
@@ -88,7 +92,10 @@ func choose(desc *description.Session, facts sdpFacts, want, codec string) (trac
 			audios = append(audios, c)
 		}
 	}
-	ignored = append(ignored, facts.dropped...)
+	ignored = append(ignored, facts.dropped[:min(len(facts.dropped), maxTracks)]...)
+	if more := max(len(desc.Medias)-maxTracks, 0) + max(len(facts.dropped)-maxTracks, 0); more > 0 {
+		ignored = append(ignored, IgnoredTrack{Reason: fmt.Sprintf("%d more tracks are too many", more)})
+	}
 
 	video, err := chooseVideo(videos, want, codec)
 	if err != nil {
