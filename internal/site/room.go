@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/presence"
@@ -14,24 +17,58 @@ import (
 
 // newRooms looks into LiveKit's rooms for all cameras.
 func newRooms(lk *ingress.Client, log *slog.Logger) (*presence.Rooms, error) {
-	return presence.New(presence.Config{
-		Logger: log,
-		List: func(ctx context.Context, room string) ([]presence.Member, error) {
-			participants, err := lk.Participants(ctx, room)
-			if err != nil {
-				lk.CloseIdleConnections() // they may be bound to an address that the box has no longer
-				return nil, err
+	return presence.New(presence.Config{Logger: log, List: lister(lk, &residence{addresses: net.InterfaceAddrs})})
+}
+
+// lister asks LiveKit, over connections that are not dead.
+func lister(lk *ingress.Client, box *residence) presence.List {
+	return func(ctx context.Context, room string) ([]presence.Member, error) {
+		if box.moved() {
+			lk.CloseIdleConnections()
+		}
+		participants, err := lk.Participants(ctx, room)
+		if err != nil {
+			lk.CloseIdleConnections() // they may be dead for another reason
+			return nil, err
+		}
+		members := make([]presence.Member, len(participants))
+		for i, p := range participants {
+			members[i] = presence.Member{
+				Identity: p.Identity, SID: p.SID, Resource: p.Resource(), State: p.State, Active: p.Active(),
+				Video: p.Publishes("video"), Audio: p.Publishes("audio"), CanWatch: p.CanWatch(),
 			}
-			members := make([]presence.Member, len(participants))
-			for i, p := range participants {
-				members[i] = presence.Member{
-					Identity: p.Identity, SID: p.SID, Resource: p.Resource(), State: p.State, Active: p.Active(),
-					Video: p.Publishes("video"), Audio: p.Publishes("audio"), CanWatch: p.CanWatch(),
-				}
-			}
-			return members, nil
-		},
-	})
+		}
+		return members, nil
+	}
+}
+
+// residence is where the box is in its networks. Connections that were kept from
+// before it has moved are bound to an address that it has no longer: what is asked
+// over them is answered by a timeout, and cameras wait for that to be live.
+type residence struct {
+	addresses func() ([]net.Addr, error)
+
+	mu   sync.Mutex
+	last string
+}
+
+// moved tells whether the box's addresses are others than the last time.
+func (r *residence) moved() bool {
+	all, err := r.addresses()
+	if err != nil {
+		return false
+	}
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, a.String())
+	}
+	slices.Sort(texts)
+	now := strings.Join(texts, " ")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.last
+	r.last = now
+	return before != "" && before != now
 }
 
 // seat is a camera's place in a LiveKit room, as its publisher sees it.

@@ -231,6 +231,10 @@ func isLoopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
+// probing finds out within 10 s that a request's path is dead, as after a change of
+// address, while a server that is only slow may take all of Timeouts.HTTP.
+var probing = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Second, Interval: 2 * time.Second, Count: 3}
+
 // httpClient returns a client that never follows a redirect by itself: Go turns
 // a POST into a GET on 301, 302 and 303, and RFC 9725 section 4.5 rules them out.
 func httpClient(cfg Config) (*http.Client, error) {
@@ -248,7 +252,7 @@ func httpClient(cfg Config) (*http.Client, error) {
 		// between is no use, and after a change of address it is a dead one.
 		c.Transport = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAliveConfig: probing}).DialContext,
 			TLSClientConfig:       special,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ExpectContinueTimeout: time.Second,

@@ -168,6 +168,13 @@ func (c *chaos) move() string {
 func (c *chaos) closeDoor(ctx context.Context, p planned, chance *rand.Rand, f *fault) error {
 	c.whip.Lock()
 	defer c.whip.Unlock()
+	var chosen []member
+	for range 3 {
+		if m, ok := c.choose(ctx, p.Kind, chance); ok {
+			defer c.release(m)
+			chosen = append(chosen, m)
+		}
+	}
 	f.Start, f.Delays = c.watch.now(), true
 	open := func() { c.proxy.refuse(false) }
 	if p.Kind == refusing {
@@ -176,12 +183,7 @@ func (c *chaos) closeDoor(ctx context.Context, p planned, chance *rand.Rand, f *
 		open = c.proxy.stall()
 	}
 	defer open()
-	for range 3 {
-		m, ok := c.choose(ctx, p.Kind, chance)
-		if !ok {
-			break
-		}
-		defer c.release(m)
+	for _, m := range chosen {
 		if c.remove(ctx, m.Name) == nil { // else the server is away
 			f.Cameras = append(f.Cameras, m.Name)
 		}

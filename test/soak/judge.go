@@ -39,9 +39,9 @@ func (f fault) explains(g gap) bool {
 	return f.concerns(g.Camera) && g.From >= f.Start-early && g.From <= f.End+after
 }
 
-// bears tells whether a fault has to be over before a camera can come back.
-func (f fault) bears(g gap) bool {
-	return (f.concerns(g.Camera) || f.Delays) && f.Start < g.To && f.End > g.From-after
+// delays tells whether a fault has to be over before a camera can come back.
+func (f fault) delays(g gap) bool {
+	return (f.concerns(g.Camera) || f.Delays) && f.Start < g.To && f.End > g.From
 }
 
 // gap is a time during which a camera was not live.
@@ -56,44 +56,35 @@ type gap struct {
 type cause struct {
 	gap
 	Fault *fault        // nil: nothing explains it
-	Took  time.Duration // from the fault's end to the end of the gap
+	Took  time.Duration // from the end of what kept the camera away to the end of the gap
 }
 
-// attribute finds the fault of each gap: among those that explain it or bear on it,
-// the one that ended last before the camera was live again. One that lasted longer
-// than the gap has not kept the camera away, and counts only if there is no other.
+// attribute finds the fault of each gap: the one that began last of those that
+// explain it. The time to recover counts from its end, or from that of another which
+// ended later and delayed the camera. A fault that outlasts the gap has delayed nobody.
 func attribute(gaps []gap, faults []fault) []cause {
 	var out []cause
 	for _, g := range gaps {
 		c := cause{gap: g}
-		explained := false
+		over := time.Duration(-1)
 		for i := range faults {
 			f := &faults[i]
-			explained = explained || f.explains(g)
-			if !f.explains(g) && !f.bears(g) {
-				continue
-			}
-			if c.Fault == nil || later(f, c.Fault, g.To) {
+			if f.explains(g) && (c.Fault == nil || f.Start > c.Fault.Start) {
 				c.Fault = f
 			}
+			if f.delays(g) && f.End <= g.To {
+				over = max(over, f.End)
+			}
 		}
-		if !explained {
-			c.Fault = nil
+		if c.Fault != nil && c.Fault.End <= g.To {
+			over = max(over, c.Fault.End)
 		}
-		if c.Fault != nil {
-			c.Took = max(0, g.To-c.Fault.End)
+		if c.Fault != nil && over >= 0 {
+			c.Took = g.To - over
 		}
 		out = append(out, c)
 	}
 	return out
-}
-
-// later tells whether a accounts better than b for a gap that ended then.
-func later(a, b *fault, end time.Duration) bool {
-	if over, other := a.End <= end, b.End <= end; over != other {
-		return over
-	}
-	return a.End > b.End
 }
 
 // tally is a kind's line of the page.

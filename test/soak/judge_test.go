@@ -24,6 +24,8 @@ func TestAttribute(t *testing.T) {
 		{Kind: loss, Cameras: []string{"e"}, Start: at(400), End: at(415)},
 		{Kind: hangUp, Cameras: []string{"e"}, Start: at(402), End: at(402)},
 		{Kind: hangUp, Cameras: []string{"d"}, Start: at(199), End: at(199)},
+		{Kind: reboot, Cameras: []string{"f"}, Start: at(490), End: at(500)},
+		{Kind: loss, Cameras: []string{"f"}, Start: at(507), End: at(515)},
 	}
 	for _, c := range []struct {
 		name string
@@ -41,7 +43,8 @@ func TestAttribute(t *testing.T) {
 		{"everybody's", gap{Camera: "z", From: at(106), To: at(108)}, serverDown, 3},
 		{"no camera's", gap{Camera: "a", From: at(301), To: at(302)}, "", 0},
 		{"what delays explains nothing", gap{Camera: "a", From: at(202), To: at(203)}, "", 0},
-		{"but keeps away who is away", gap{Camera: "d", From: at(199.5), To: at(212)}, refusing, 2},
+		{"but keeps away who is away", gap{Camera: "d", From: at(199.5), To: at(212)}, hangUp, 2},
+		{"the one that lasts, not one long past", gap{Camera: "f", From: at(511), To: at(512)}, loss, 0},
 		{"the one that was over", gap{Camera: "e", From: at(402.1), To: at(404)}, hangUp, 2},
 	} {
 		got := attribute([]gap{c.gap}, faults)[0]

@@ -112,9 +112,9 @@ func (r *result) page(verdicts []verdict) string {
 	say("\n## Faults and recoveries\n")
 	b.WriteString(r.table())
 	say("\nA camera *goes away* when it is not `live` in `/api/cameras`, which is asked every %.2g s. *Live* is no claim of", pollEvery.Seconds())
-	say("rtsp2whip's own: LiveKit's room has to show the camera with its tracks. The time back to live counts from the end of")
-	say("the fault; of faults that overlap it counts from the end of the last one, whose line the gap is on. A fault that a")
-	say("camera survives without going away is in the third column only.\n")
+	say("rtsp2whip's own: LiveKit's room has to show the camera with its tracks. A gap is on the line of the fault that began it;")
+	say("the time back to live counts from the end of that fault, or of another that ended later and kept the camera away as")
+	say("well. A camera that survives a fault without going away is in the third column only.\n")
 	b.WriteString(r.method())
 	return b.String()
 }
