@@ -21,11 +21,11 @@ func (r *result) chart() string {
 	height := 2*(panelHeight+margin) + margin
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", chartWidth+2*margin, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", chartWidth+2*margin, height)
-	live := append([]sample{{0, float64(r.Cameras)}}, r.Live...)
+	live := append([]sample{{0, float64(r.Options.Cameras)}}, r.Live...)
 	if n := len(live); n > 0 {
 		live = append(live, sample{r.Length, live[n-1].Value})
 	}
-	r.panel(&b, margin, fmt.Sprintf("Cameras live, of %d", r.Cameras), live, float64(r.Cameras), true)
+	r.panel(&b, margin, fmt.Sprintf("Cameras live, of %d", r.Options.Cameras), live, float64(r.Options.Cameras), true)
 	memory := make([]sample, 0, len(r.Samples[metricRSS]))
 	most := 1.0
 	for _, s := range r.Samples[metricRSS] {

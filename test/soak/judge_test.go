@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -133,7 +132,7 @@ func TestFit(t *testing.T) {
 // TestJudge spoils a sound run in one way after the other.
 func TestJudge(t *testing.T) {
 	sound := func() *result {
-		r := &result{options: options{Cameras: 2}, Chaos: at(1800), Settled: at(3), Length: at(1825), Ended: at(1), ByItself: true,
+		r := &result{Options: options{Cameras: 2}, Chaos: at(1800), Settled: at(3), Length: at(1825), Ended: at(1), ByItself: true,
 			Faults:   []fault{{Kind: reboot, Cameras: []string{"a"}, Start: at(10), End: at(20)}},
 			Gaps:     []gap{{Camera: "a", From: at(11), To: at(22), Said: []string{"reconnecting: connection refused"}}},
 			Pictures: []pictures{{"a", 500, 500}, {"b", 500, 499}},
@@ -159,7 +158,7 @@ func TestJudge(t *testing.T) {
 		}},
 		{"unexplained", func(r *result) { r.Gaps[0].Camera = "b" }},
 		{"came back 80 s after", func(r *result) { r.Gaps[0].To = at(100) }},
-		{"a ghost", func(r *result) { r.Room = errors.New("there is a ghost") }},
+		{"a ghost", func(r *result) { r.Room = "there is a ghost" }},
 		{"viewer got 100", func(r *result) { r.Pictures[1].Received = 100 }},
 		{"slope of +", func(r *result) {
 			r.Samples[metricRSS] = line(at(1825), func(h float64) float64 { return 80e6 + 30e6*h })
@@ -171,7 +170,7 @@ func TestJudge(t *testing.T) {
 			r.Samples[metricFiles] = line(at(1825), func(h float64) float64 { return 90 + 40*h })
 		}},
 		{"did not end", func(r *result) { r.ByItself = false }},
-		{"still there", func(r *result) { r.Left = errors.New("a is still there") }},
+		{"still there", func(r *result) { r.Left = "a is still there" }},
 	} {
 		r := sound()
 		c.spoil(r)

@@ -43,11 +43,14 @@ func dispatch(args []string) error {
 			return o.run()
 		}
 	}
-	if _, err := parseOptions(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil
-		}
+	o, err := parseOptions(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
 		return err
+	case o.From != "":
+		return o.again()
 	}
 	return moveIn(args)
 }
@@ -76,6 +79,7 @@ type options struct {
 	Cameras  int
 	Seed     uint64
 	Out      string // directory of the page; "" writes none
+	From     string // what an earlier run has found; "" makes a run
 }
 
 func parseOptions(args []string) (options, error) {
@@ -85,6 +89,7 @@ func parseOptions(args []string) (options, error) {
 	f.IntVar(&o.Cameras, "cameras", 30, "how many cameras")
 	f.Uint64Var(&o.Seed, "seed", 1, "of the plan of faults")
 	f.StringVar(&o.Out, "out", "", "directory to write reliability.md and .svg to")
+	f.StringVar(&o.From, "from", "", "result.json of an earlier run, to judge and publish once more")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

@@ -70,7 +70,7 @@ func (r *result) table() string {
 }
 
 func (r *result) tallies() []tally {
-	return tallies(r.Faults, attribute(r.Gaps, r.Faults), r.Cameras)
+	return tallies(r.Faults, attribute(r.Gaps, r.Faults), r.Options.Cameras)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
@@ -92,16 +92,16 @@ func (r *result) page(verdicts []verdict) string {
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	say("# Reliability\n")
 	say("<!-- Written by `make soak ARGS=\"-out ../docs\"`: run it again instead of editing. -->\n")
-	say("`make soak` runs one rtsp2whip with %d simulated cameras beside a real livekit-server, and for %s makes a fault", r.Cameras, spell(r.Duration))
+	say("`make soak` runs one rtsp2whip with %d simulated cameras beside a real livekit-server, and for %s makes a fault", r.Options.Cameras, spell(r.Options.Duration))
 	say("every few seconds. Then it judges. This page is written by such a run.\n")
 	say("| | |\n|---|---|")
 	say("| Date | %s |", r.Date.Format("2006-01-02 15:04 MST"))
 	say("| Machine | %s%s |", r.Machine, r.shared())
 	say("| Versions | %s; livekit-server %s |", r.Version, r.LiveKit)
-	say("| Plan | `-duration %s -cameras %d -seed %d` |", r.Duration, r.Cameras, r.Seed)
+	say("| Plan | `-duration %s -cameras %d -seed %d` |", r.Options.Duration, r.Options.Cameras, r.Options.Seed)
 	say("| Faults | %d%s |", len(r.Faults), r.skippedText())
 	away, share := r.availability()
-	say("| Cameras live | %.2f %% of the time, with all these faults; together they were away for %.0f min of %.0f |", 100*share, away.Minutes(), float64(r.Cameras)*r.Length.Minutes())
+	say("| Cameras live | %.2f %% of the time, with all these faults; together they were away for %.0f min of %.0f |", 100*share, away.Minutes(), float64(r.Options.Cameras)*r.Length.Minutes())
 	say("| CPU of rtsp2whip | %.0f %% of one core |", 100*r.CPU.Seconds()/r.Length.Seconds())
 	say("| Pictures that the room's viewer got | %d |\n", r.Watched)
 	say("![Cameras that are live, and resident memory, over the time of the run](reliability.svg)\n")
@@ -170,7 +170,7 @@ func (r *result) availability() (away time.Duration, share float64) {
 	for _, g := range r.Gaps {
 		away += g.To - g.From
 	}
-	return away, 1 - away.Seconds()/(float64(r.Cameras)*max(r.Length.Seconds(), 1))
+	return away, 1 - away.Seconds()/(float64(r.Options.Cameras)*max(r.Length.Seconds(), 1))
 }
 
 // spell is a duration for people.

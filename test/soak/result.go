@@ -9,7 +9,7 @@ import (
 
 // result is all that a run has found.
 type result struct {
-	options
+	Options                       options
 	Date                          time.Time
 	Machine, Version, LiveKit, Go string
 	Artifacts                     string
@@ -24,7 +24,7 @@ type result struct {
 	Live    []sample
 	Samples map[string][]sample
 
-	Room     error // what was wrong with the room
+	Room     string // what was wrong with it; "": nothing
 	Pictures []pictures
 	Watched  uint64 // pictures that the viewer has got in all
 
@@ -32,7 +32,7 @@ type result struct {
 	Usage    usage
 	Ended    time.Duration // from SIGTERM to its end
 	ByItself bool
-	Left     error // who stayed in the room
+	Left     string // who stayed in the room
 
 	Wrong []string // with the run itself
 }
@@ -97,7 +97,7 @@ func (r *result) judgeLive() verdict {
 		}
 	}
 	return verdict{r.Length > 0 && r.Settled <= recovery, fmt.Sprintf("All %d cameras were live %.1f s after the last fault; the limit is %.0f s.",
-		r.Cameras, r.Settled.Seconds(), recovery.Seconds())}
+		r.Options.Cameras, r.Settled.Seconds(), recovery.Seconds())}
 }
 
 func (r *result) judgeGaps() []verdict {
@@ -126,10 +126,10 @@ func (r *result) judgeGaps() []verdict {
 }
 
 func (r *result) judgeRoom() verdict {
-	if r.Room != nil {
-		return verdict{false, fmt.Sprintf("The room is not as it should be: %v.", r.Room)}
+	if r.Room != "" {
+		return verdict{false, fmt.Sprintf("The room is not as it should be: %s.", r.Room)}
 	}
-	return verdict{true, fmt.Sprintf("The room had the %d cameras, each once, with its tracks and its newest settings, and no ghosts.", r.Cameras)}
+	return verdict{true, fmt.Sprintf("The room had the %d cameras, each once, with its tracks and its newest settings, and no ghosts.", r.Options.Cameras)}
 }
 
 const (
@@ -186,8 +186,8 @@ func (r *result) judgeEnd() verdict {
 	switch {
 	case !r.ByItself:
 		return verdict{false, "rtsp2whip did not end on SIGTERM."}
-	case r.Left != nil:
-		return verdict{false, fmt.Sprintf("After rtsp2whip had ended, %v.", r.Left)}
+	case r.Left != "":
+		return verdict{false, fmt.Sprintf("After rtsp2whip had ended, %s.", r.Left)}
 	}
 	return verdict{r.Ended <= 5*time.Second, fmt.Sprintf("SIGTERM ended rtsp2whip in %.1f s (the limit is 5 s), and nobody stayed in the room.", r.Ended.Seconds())}
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,7 @@ func (o options) run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	h := &harness{start: time.Now()}
-	r := &result{options: o, Date: time.Now().UTC()}
+	r := &result{Options: o, Date: time.Now().UTC()}
 	before := readUsage()
 	h.protect(func() { o.soak(ctx, h, r) })
 	h.finish()
@@ -39,13 +40,42 @@ func (o options) run() error {
 		return errors.New("interrupted")
 	}
 	r.Wrong = h.wrong()
-	verdicts := r.judge()
-	fmt.Print(r.text(verdicts))
-	if err := os.WriteFile(filepath.Join(r.Artifacts, "gaps.txt"), []byte(r.allGaps()), 0o600); err != nil {
+	if err := r.keep(); err != nil {
 		return err
 	}
-	if o.Out != "" {
-		if err := r.publish(o.Out, verdicts); err != nil {
+	return r.tell(o.Out)
+}
+
+// again tells once more what an earlier run has found.
+func (o options) again() error {
+	text, err := os.ReadFile(o.From)
+	if err != nil {
+		return err
+	}
+	r := &result{}
+	if err := json.Unmarshal(text, r); err != nil {
+		return fmt.Errorf("%s: %w", o.From, err)
+	}
+	return r.tell(o.Out)
+}
+
+// keep leaves behind what the run has found, beside what the programs have said.
+func (r *result) keep() error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(r.Artifacts, "result.json"), text, 0o600),
+		os.WriteFile(filepath.Join(r.Artifacts, "gaps.txt"), []byte(r.allGaps()), 0o600))
+}
+
+// tell judges, prints and publishes.
+func (r *result) tell(out string) error {
+	verdicts := r.judge()
+	fmt.Print(r.text(verdicts))
+	if out != "" {
+		if err := r.publish(out, verdicts); err != nil {
 			return err
 		}
 	}
@@ -90,7 +120,9 @@ func (o options) soak(ctx context.Context, h *harness, r *result) {
 		h.Logf("%v", err)
 	}
 	r.Settled = c.watch.now() - r.Chaos
-	r.Room = parts.Within(30*time.Second, func() error { return errors.Join(ctx.Err(), c.roomIsRight(ctx)) })
+	if err := parts.Within(30*time.Second, func() error { return errors.Join(ctx.Err(), c.roomIsRight(ctx)) }); err != nil {
+		r.Room = err.Error()
+	}
 	o.count(ctx, h, c, seen, r)
 	endLook()
 	watch.Wait()
@@ -220,7 +252,7 @@ func (o options) count(ctx context.Context, h *harness, c *chaos, v *viewer, r *
 func (o options) end(ctx context.Context, h *harness, c *chaos, r *result) {
 	r.CPU = c.gateway.CPU()
 	r.Ended, r.ByItself = c.gateway.Terminate(20 * time.Second)
-	r.Left = parts.Within(20*time.Second, func() error {
+	err := parts.Within(20*time.Second, func() error {
 		all, err := c.lk.Participants(ctx, c.site.Room)
 		if err != nil {
 			return err
@@ -232,6 +264,9 @@ func (o options) end(ctx context.Context, h *harness, c *chaos, r *result) {
 		}
 		return nil
 	})
+	if err != nil {
+		r.Left = err.Error()
+	}
 }
 
 // describe notes what the run is made with.
