@@ -169,4 +169,13 @@ var clients = []struct {
 		lib: "github.com/bluenviron/gortsplib/v5", name: "Client", in: []string{"pkg/rtspsrc", "internal/camsim/feed"},
 		why: "who plays from a camera is pkg/rtspsrc; feed only records into servers, so that they can play a camera",
 	},
+	{lib: "os", name: "WriteFile", in: writers, why: writes},
+	{lib: "os", name: "Create", in: writers, why: writes},
+	{lib: "os", name: "CreateTemp", in: writers, why: writes},
+	{lib: "os", name: "OpenFile", in: writers, why: writes},
 }
+
+// writers may write files: beside the command only what tests and developers use.
+var writers = []string{"cmd/rtsp2whip", "internal/personalities", "internal/whiptest", "tools"}
+
+const writes = "what runs for years writes no file; rtsp2whip install does, with modes that a test holds"

@@ -143,6 +143,19 @@ func (b *Box) AddAddress(ip string) {
 	b.Tool("ip", addressArgs("add", ip, boxLink)...)
 }
 
+// AddFarAddress gives the far end one more address.
+func (b *Box) AddFarAddress(ip string) {
+	b.t.Helper()
+	tool(b.t, "ip", addressArgs("add", ip, farLink)...)
+}
+
+// RouteAll has the box send to the far end whatever is for strangers.
+func (b *Box) RouteAll() {
+	b.t.Helper()
+	b.Tool("ip", "route", "add", "default", "via", FarIPv4)
+	b.Tool("ip", "-6", "route", "add", "default", "via", FarIPv6)
+}
+
 // RemoveAddress takes one away.
 func (b *Box) RemoveAddress(ip string) {
 	b.t.Helper()
