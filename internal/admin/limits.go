@@ -17,6 +17,9 @@ const (
 	guessRate, guessBurst = 0.2, 10
 	// restartEvery is the least time between two restarts of one camera.
 	restartEvery = 5 * time.Second
+	// maxConnections may be open at a time, so that nobody takes the files that cameras
+	// need; others wait.
+	maxConnections = 128
 	// maxKeys is how many addresses are told apart.
 	maxKeys = 1024
 )
