@@ -339,7 +339,8 @@ func TestDeadFarEndDoesNotDelayTheNextSession(t *testing.T) {
 		after(20 * time.Second)
 		target.all()[0].lose(errors.New("ICE disconnected"))
 		after(10 * time.Millisecond)
-		if s := p.Status(); s.State == Live && len(target.all()) == 1 || s.State == Publishing {
+		// The pause before the next session is left to chance, and may be over.
+		if s := p.Status(); len(target.all()) == 1 && (s.State == Live || s.State == Publishing) {
 			t.Errorf("state %s (%s) right after the loss", s.State, s.Reason)
 		}
 		after(1500 * time.Millisecond)
