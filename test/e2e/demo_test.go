@@ -46,7 +46,7 @@ func TestDemoPage(t *testing.T) {
 			t.Errorf("picture %d is (nearly) blank: %d colours", i+1, colours)
 		}
 	}
-	if took, byItself := demo.Terminate(10 * time.Second); !byItself || took > 5*time.Second {
+	if took, byItself := demo.Terminate(10 * time.Second); !byItself || took > parts.Soon(5*time.Second) {
 		t.Errorf("after SIGTERM: ended by itself: %t, after %s", byItself, took)
 	}
 }

@@ -76,7 +76,7 @@ func readBack(t testing.TB, address string) *tape {
 	// gathers the tracks first.
 	var client *gortsplib.Client
 	var desc *description.Session
-	err = parts.Within(15*time.Second, func() error {
+	err = parts.Within(parts.Patient(15*time.Second), func() error {
 		protocol := gortsplib.ProtocolTCP
 		c := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Protocol: &protocol}
 		if err := c.Start(); err != nil {

@@ -79,7 +79,7 @@ func (b *Browser) Open(address string) {
 func (b *Browser) AllowMedia(origin string) {
 	b.t.Helper()
 	for _, name := range []string{"camera", "microphone"} {
-		_, err := run(b, 20*time.Second, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := run(b, time.Minute, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 			_, err := cdp.Call(ctx, t, browser.SetPermission, browser.SetPermissionParams{
 				Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted, Origin: origin,
 			})
@@ -97,14 +97,14 @@ func (b *Browser) Press(key string) {
 	if special, ok := map[string]string{"Enter": kb.Enter, "Escape": kb.Escape}[key]; ok {
 		key = special
 	}
-	if _, err := run(b, 20*time.Second, chromedp.KeyEvent(key)); err != nil {
+	if _, err := run(b, time.Minute, chromedp.KeyEvent(key)); err != nil {
 		b.t.Fatalf("press a key: %v", err)
 	}
 }
 
 // Eval runs a script in the page, waits for its promise and reads its value.
 func (b *Browser) Eval(script string, into any) error {
-	value, err := run(b, 20*time.Second, chromedp.Evaluate[[]byte](script, chromedp.EvalAwaitPromise))
+	value, err := run(b, time.Minute, chromedp.Evaluate[[]byte](script, chromedp.EvalAwaitPromise))
 	if err != nil {
 		return err
 	}
@@ -113,18 +113,18 @@ func (b *Browser) Eval(script string, into any) error {
 
 // Screenshot returns a PNG of the page as it is on the screen.
 func (b *Browser) Screenshot() ([]byte, error) {
-	return run(b, 30*time.Second, chromedp.CaptureScreenshot())
+	return run(b, time.Minute, chromedp.CaptureScreenshot())
 }
 
 // FullScreenshot returns a PNG of the whole page, however long.
 func (b *Browser) FullScreenshot() ([]byte, error) {
-	return run(b, 30*time.Second, chromedp.FullScreenshot(100))
+	return run(b, time.Minute, chromedp.FullScreenshot(100))
 }
 
 // Resize makes the page as large, in CSS pixels.
 func (b *Browser) Resize(width, height int) {
 	b.t.Helper()
-	if _, err := run(b, 20*time.Second, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
+	if _, err := run(b, time.Minute, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
 		b.t.Fatalf("resize page: %v", err)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var httpClient = &http.Client{Timeout: 5 * time.Second}
+var httpClient = &http.Client{Timeout: 30 * time.Second}
 
 func getOK(client *http.Client, url string) error {
 	res, err := client.Get(url)

@@ -115,7 +115,7 @@ func (p *Process) Kill() { p.signal(syscall.SIGKILL, 10*time.Second) }
 // how long the program took, and whether it ended by itself.
 func (p *Process) Terminate(grace time.Duration) (took time.Duration, byItself bool) {
 	start := time.Now()
-	if p.signal(syscall.SIGTERM, grace) {
+	if p.signal(syscall.SIGTERM, Patient(grace)) {
 		return time.Since(start), true
 	}
 	p.Kill()

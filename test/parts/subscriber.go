@@ -26,8 +26,10 @@ type Subscriber struct {
 
 // arrival is one video packet.
 type arrival struct {
-	at  time.Time
-	key bool
+	at   time.Time
+	key  bool
+	ssrc uint32
+	ts   uint32 // RTP timestamp
 }
 
 // Subscribe joins a room.
@@ -70,7 +72,7 @@ func (s *Subscriber) read(track *webrtc.TrackRemote, identity string) {
 		if err != nil {
 			return
 		}
-		a := arrival{at: time.Now(), key: startsKeyFrame(packet.Payload)}
+		a := arrival{at: time.Now(), key: startsKeyFrame(packet.Payload), ssrc: packet.SSRC, ts: packet.Timestamp}
 		s.mu.Lock()
 		s.seen[identity] = append(s.seen[identity], a)
 		s.mu.Unlock()
@@ -134,6 +136,29 @@ func (s *Subscriber) LongestGap(identity string, from, to time.Time) time.Durati
 		last = a.at
 	}
 	return max(gap, to.Sub(last))
+}
+
+// MissedSince is the longest time of a participant's video that has not come since then:
+// by the video's own timestamps, so that a busy machine, where everything comes late, has
+// missed nothing. It is an error if nothing has come after now, or by another track.
+func (s *Subscriber) MissedSince(identity string, since, now time.Time) (time.Duration, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var last arrival
+	var missed time.Duration
+	for _, a := range s.seen[identity] {
+		if a.at.After(since) && !last.at.IsZero() {
+			if a.ssrc != last.ssrc {
+				return 0, Hopeless(fmt.Errorf("%s: another track since %s", identity, a.at.Format(time.TimeOnly)))
+			}
+			missed = max(missed, time.Duration(int32(a.ts-last.ts))*time.Second/90000)
+		}
+		last = a
+	}
+	if !last.at.After(now) {
+		return 0, fmt.Errorf("%s: nothing comes any more", identity)
+	}
+	return missed, nil
 }
 
 // FirstKeyFrame is how long after since the first of a participant's key frames began.

@@ -35,12 +35,12 @@ func Within(limit time.Duration, cond func() error) error {
 	}
 }
 
-// Eventually waits until cond returns nil and fails the test if that takes
-// longer than limit. It returns the time it took.
+// Eventually waits until cond returns nil and fails the test if that takes longer than
+// limit, as far as the tier is one that tells. It returns the time it took.
 func Eventually(t testing.TB, limit time.Duration, what string, cond func() error) time.Duration {
 	t.Helper()
 	start := time.Now()
-	if err := Within(limit, cond); err != nil {
+	if err := Within(Patient(limit), cond); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
 	return time.Since(start)
