@@ -60,11 +60,13 @@ func (s *sfuSession) ID() SessionID {
 }
 
 func (s *sfuSession) Stats() TargetStats {
-	last := s.packets(0)
-	if len(last) == 0 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sent := s.sent[0]
+	if len(sent) == 0 {
 		return TargetStats{}
 	}
-	return TargetStats{Reported: last[len(last)-1].at}
+	return TargetStats{Reported: sent[len(sent)-1].at}
 }
 
 func (s *sfuSession) Close(ctx context.Context) error {
