@@ -75,7 +75,13 @@ func (r *result) tallies() []tally {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+// capital begins a kind's name with one, unless it is a program's.
+func capital(s string) string {
+	if s == string(serverDown) {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
 
 // publish writes the page and its chart.
 func (r *result) publish(dir string, verdicts []verdict) error {
@@ -103,7 +109,7 @@ func (r *result) page(verdicts []verdict) string {
 	away, share := r.availability()
 	say("| Cameras live | %.2f %% of the time, with all these faults; together they were away for %.0f min of %.0f |", 100*share, away.Minutes(), float64(r.Options.Cameras)*r.Length.Minutes())
 	say("| CPU of rtsp2whip | %.0f %% of one core |", 100*r.CPU.Seconds()/r.Length.Seconds())
-	say("| Pictures that the room's viewer got | %d |\n", r.Watched)
+	say("| Pictures in the room | its viewer got %d, which is %.1f %% of what live cameras send |\n", r.Watched, 100*r.watched())
 	say("![Cameras that are live, and resident memory, over the time of the run](reliability.svg)\n")
 	say("## Judgements\n")
 	for _, v := range verdicts {
@@ -111,10 +117,11 @@ func (r *result) page(verdicts []verdict) string {
 	}
 	say("\n## Faults and recoveries\n")
 	b.WriteString(r.table())
-	say("\nA camera *goes away* when it is not `live` in `/api/cameras`, which is asked every %.2g s. *Live* is no claim of", pollEvery.Seconds())
-	say("rtsp2whip's own: LiveKit's room has to show the camera with its tracks. A gap is on the line of the fault that began it;")
-	say("the time back to live counts from the end of that fault, or of another that ended later and kept the camera away as")
-	say("well. A camera that survives a fault without going away is in the third column only.\n")
+	say("\nA camera *goes away* when it is not `live` in `/api/cameras`, which is asked every %.2g s. *Live* is", pollEvery.Seconds())
+	say("rtsp2whip's own word, for which LiveKit's room has to show the camera with its tracks; how far that can be believed is")
+	say("seen by the pictures that a viewer of the room got. A gap is on the line of the fault that began it; the time back to")
+	say("live counts from the end of that fault, or of another that ended later and kept the camera away as well. A camera that")
+	say("survives a fault without going away is in the third column only.\n")
 	b.WriteString(r.method())
 	return b.String()
 }
@@ -141,11 +148,21 @@ func (r *result) method() string {
 	say("- Resident memory, goroutines and open files are read from `/metrics` every %.0f s. The slope is the median of the slopes", sampleEvery.Seconds())
 	say("  between every two samples of the second half (Theil and Sen). It may rise by %.0f %% of the median there, or by %.0f MB,", 100*flatShare, gauges[0].Few)
 	say("  %.0f goroutines and %.0f files if that is more.", gauges[1].Few, gauges[2].Few)
-	say("- The room is judged by LiveKit's RoomService, and pictures are counted by a participant of the room that watches all cameras.")
-	say("\nThe cameras have %s; every fifth sends its media over UDP. The box is a network namespace", "clips of 360p and 720p at 25 pictures a second, some with sound")
-	say("with an address of its own, livekit-server is at the other end of a link (`via: server`), and WHIP goes through a proxy")
-	say("of the test's own that can refuse and stall. `test/soak` has all of it.")
+	say("- The room is judged by LiveKit's RoomService. Pictures are counted by a participant of the room that watches all")
+	say("  cameras; when the server is killed it has to come back itself.")
+	say("\nThe cameras play clips of 360p and 720p at %d pictures a second, some with sound; every fifth sends its media over UDP.", pictureRate)
+	say("The box is a network namespace with an address of its own, livekit-server is at the other end of a link (`via: server`),")
+	say("and WHIP goes through a proxy of the soak's own that can refuse and stall. `test/soak` has all of it.")
 	return b.String()
+}
+
+// pictureRate is that of all clips, in a second.
+const pictureRate = 25
+
+// watched is the part of the pictures of live cameras that the viewer has got.
+func (r *result) watched() float64 {
+	_, share := r.availability()
+	return float64(r.Watched) / (pictureRate * share * float64(r.Options.Cameras) * max(r.Length.Seconds(), 1))
 }
 
 // shared says so if others used the machine.
@@ -154,7 +171,7 @@ func (r *result) shared() string {
 		return ""
 	}
 	share := float64(r.Usage.Ours) / float64(r.Usage.Machine)
-	return fmt.Sprintf("; of the processor time that it spent meanwhile, %.0f %% was this run's, the rest other work", 100*min(share, 1))
+	return fmt.Sprintf("; shared: %.0f %% of the processor time that it spent meanwhile was this run's", 100*min(share, 1))
 }
 
 func (r *result) skippedText() string {
@@ -175,7 +192,7 @@ func (r *result) availability() (away time.Duration, share float64) {
 
 // spell is a duration for people.
 func spell(d time.Duration) string {
-	if d%time.Minute == 0 {
+	if d%time.Minute == 0 && d > time.Minute {
 		return fmt.Sprintf("%d minutes", int(d.Minutes()))
 	}
 	return fmt.Sprintf("%.0f s", d.Seconds())
