@@ -111,6 +111,10 @@ func TestPage(t *testing.T) {
 	if csp := header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("Content-Security-Policy %q", csp)
 	}
+	// With no-referrer browsers send the login form with "Origin: null", which is refused.
+	if policy := header.Get("Referrer-Policy"); policy != "same-origin" {
+		t.Errorf("Referrer-Policy %q", policy)
+	}
 	if code, css, h := get(t, newServer(t, twoCameras), "/style.css"); code != 200 || css == "" || !strings.HasPrefix(h.Get("Content-Type"), "text/css") {
 		t.Errorf("style sheet: %d", code)
 	}

@@ -36,8 +36,8 @@ func newAPI(allInterfaces bool) (*webrtc.API, error) {
 // newPreviewAPI makes the settings for a browser that has reached this machine at an
 // address: it is offered that one alone. If it is a loopback address and the browser
 // can do nothing with those, it may have any other.
-func newPreviewAPI(codec string, at netip.Addr, needsReal bool) (*webrtc.API, error) {
-	register := func(m *webrtc.MediaEngine) error { return registerPreviewCodecs(m, codec) }
+func newPreviewAPI(codec string, sound bool, at netip.Addr, needsReal bool) (*webrtc.API, error) {
+	register := func(m *webrtc.MediaEngine) error { return registerPreviewCodecs(m, codec, sound) }
 	at = at.Unmap().WithZone("")
 	switch {
 	case at.IsValid() && !at.IsLoopback():
@@ -130,9 +130,9 @@ func registerH264(media *webrtc.MediaEngine) error {
 	return nil
 }
 
-// registerPreviewCodecs takes the camera's video codec alone, so that an offer without
-// it is refused before anything is sent.
-func registerPreviewCodecs(media *webrtc.MediaEngine, codec string) error {
+// registerPreviewCodecs takes nothing but what the camera sends: an offer without its
+// video codec is refused, and a section for sound that it has not is rejected.
+func registerPreviewCodecs(media *webrtc.MediaEngine, codec string, sound bool) error {
 	if codec == codecH265 {
 		c := webrtc.RTPCodecParameters{RTPCodecCapability: videoCapability(codecH265, ""), PayloadType: 96}
 		if err := media.RegisterCodec(c, webrtc.RTPCodecTypeVideo); err != nil {
@@ -140,6 +140,9 @@ func registerPreviewCodecs(media *webrtc.MediaEngine, codec string) error {
 		}
 	} else if err := registerH264(media); err != nil {
 		return err
+	}
+	if !sound {
+		return nil
 	}
 	return media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opus, PayloadType: 111}, webrtc.RTPCodecTypeAudio)
 }

@@ -13,6 +13,7 @@ import (
 type testPlayer struct {
 	pc      *webrtc.PeerConnection
 	session string
+	answer  string // of a preview
 	closed  chan struct{}
 
 	mu    sync.Mutex

@@ -73,14 +73,15 @@ func (v *preview) negotiate(
 			}
 		}
 	}()
-	api, err := newPreviewAPI(v.tapped.Video, at, needsRealAddress(offer))
+	sound := kinds.audio && v.tapped.Audio == codecOpus
+	api, err := newPreviewAPI(v.tapped.Video, sound, at, needsRealAddress(offer))
 	if err != nil {
 		return "", err
 	}
 	if v.peer, err = newPeer(api, v.log, ""); err != nil {
 		return "", err
 	}
-	if err = v.addTracks(kinds.audio); err != nil {
+	if err = v.addTracks(sound); err != nil {
 		return "", err
 	}
 	answer, err = v.peer.answer(ctx, offer)
@@ -93,11 +94,11 @@ func (v *preview) negotiate(
 	return moveCandidates(answer)
 }
 
-// addTracks gives the browser the picture, and the sound if it wants that and can play it.
+// addTracks gives the browser the picture, and the sound if there is any for it.
 func (v *preview) addTracks(sound bool) error {
 	v.video = newPreviewTrack(webrtc.RTPCodecTypeVideo, videoCapability(v.tapped.Video, v.tapped.ProfileLevelID))
 	tracks := []*previewTrack{v.video}
-	if sound && v.tapped.Audio == codecOpus {
+	if sound {
 		v.audio = newPreviewTrack(webrtc.RTPCodecTypeAudio, opus)
 		tracks = append(tracks, v.audio)
 	}

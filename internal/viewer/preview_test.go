@@ -129,6 +129,7 @@ func look(t *testing.T, p *Previews, kinds ...webrtc.RTPCodecType) (*testPlayer,
 	if err != nil {
 		t.Fatal(err)
 	}
+	player.answer = answer
 	if err := player.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +193,9 @@ func TestPreviewWithoutSound(t *testing.T) {
 				}
 				return true
 			})()
+			if offered := len(c.kinds) > 1; offered != strings.Contains(player.answer, "\nm=audio 0 ") {
+				t.Errorf("the answer: %s", player.answer)
+			}
 		})
 	}
 }

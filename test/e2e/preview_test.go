@@ -3,10 +3,7 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +20,7 @@ func TestPreview(t *testing.T) {
 	server := parts.StartMediaMTX(t)
 	gateway := parts.StartGateway(t, "preview", site(nil, "", "",
 		entry{name: "gate", url: startCamera(t, camsim.Config{Clip: "720p-main", Audio: "opus"}).URL(), whip: server.WHIP("gate")},
-		entry{name: "island", url: startCamera(t, camsim.Config{}).URL(), whip: "http://127.0.0.1:1/whip"},
+		entry{name: "island", url: startCamera(t, camsim.Config{Clip: "360p-longgop", Faults: camsim.Faults{HonourPLI: true}}).URL(), whip: "http://127.0.0.1:1/whip"},
 		entry{name: "car-park", url: "rtsp://127.0.0.1:1/", whip: server.WHIP("car")},
 	))
 	gateway.WaitLive(30*time.Second, "gate")
@@ -33,8 +30,7 @@ func TestPreview(t *testing.T) {
 	browser.Resize(1280, 900)
 	browser.Open(gateway.Page())
 	p.shows("the list", "document.querySelector('[data-camera=gate] [data-preview]')")
-	p.shows("a witness of connections", `(window.pcs = [], window.RTCPeerConnection = class extends RTCPeerConnection {
-		constructor(...a) { super(...a); pcs.push(this); } }, true)`)
+	p.witness()
 
 	p.open("gate")
 	p.plays()
@@ -51,6 +47,7 @@ func TestPreview(t *testing.T) {
 
 	p.open("island")
 	p.plays()
+	p.shows("no button for sound", "!document.querySelector('[data-part=sound]').checkVisibility()")
 	p.shows("the button that closes it", "(document.querySelector('[data-part=close]').click(), true)")
 	p.closed("island")
 
@@ -74,8 +71,37 @@ func TestPreview(t *testing.T) {
 	p.plays()
 	browser.Open(gateway.Page() + "login")
 	p.previews(0)
+}
+
+// Who has the token logs in with it, and sees cameras then.
+func TestLogin(t *testing.T) {
+	const token = "correct-horse-battery"
+	gateway := parts.StartGuardedGateway(t, "login", site(nil, "", "",
+		entry{name: "gate", url: startCamera(t, camsim.Config{}).URL(), whip: "http://127.0.0.1:1/whip"}), token)
+	browser := parts.StartBrowser(t)
+	p := &previewPage{t, browser, gateway}
+	browser.Open(gateway.Page())
+	p.shows("the login page", "location.pathname === '/login' && document.activeElement.id === 'token'")
 	p.look("login", 1280, "light")
+	p.look("login", 1280, "dark")
 	p.look("login", 390, "dark")
+	p.look("login", 390, "light")
+	browser.Press("wrong")
+	browser.Press("Enter")
+	p.shows("that it is wrong", "document.querySelector('[role=alert]').textContent === 'This is not the token.' && document.activeElement.id === 'token'")
+	p.look("login-wrong", 390, "dark")
+	browser.Press(token)
+	browser.Press("Enter")
+	p.shows("the page", "document.querySelector('[data-camera=gate] [data-preview]')")
+	p.witness()
+	gateway.WaitState(20*time.Second, "gate", "reconnecting")
+	p.open("gate")
+	p.plays()
+	p.escape("gate")
+	p.shows("the way out", "(document.querySelector('form[action=\"/logout\"] button').click(), true)")
+	p.shows("the login page again", "location.pathname === '/login'")
+	browser.Open(gateway.Page())
+	p.shows("the login page, still", "location.pathname === '/login'")
 }
 
 // previewPage is the status page in a browser.
@@ -94,6 +120,13 @@ func (p *previewPage) shows(what, script string) {
 		}
 		return nil
 	})
+}
+
+// witness has the page's connections noted.
+func (p *previewPage) witness() {
+	p.t.Helper()
+	p.shows("a witness of connections", `(window.pcs = [], window.RTCPeerConnection = class extends RTCPeerConnection {
+		constructor(...a) { super(...a); pcs.push(this); } }, true)`)
 }
 
 // open presses a camera's button by the keyboard.
@@ -151,14 +184,9 @@ func (p *previewPage) says() (text string) {
 func (p *previewPage) previews(want int) {
 	p.t.Helper()
 	parts.Eventually(p.t, 30*time.Second, "the number of previews on the box", func() error {
-		resp, err := http.Get(p.gateway.Page() + "metrics")
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err == nil && !strings.Contains(string(text), fmt.Sprintf("\nrtsp2whip_previews %d\n", want)) {
-			err = errors.New("another number")
+		values, err := p.gateway.Metrics()
+		if got := values["rtsp2whip_previews"]; err == nil && got != float64(want) {
+			err = fmt.Errorf("%.0f", got)
 		}
 		return err
 	})

@@ -80,6 +80,7 @@ func TestStatusPage(t *testing.T) {
 	}
 	look("wide-light", 1360, "light")
 	look("wide-dark", 1360, "dark")
+	look("middle-light", 1220, "light") // the narrowest with a table
 	look("narrow-dark", 390, "dark")
 	look("narrow-light", 390, "light")
 	browser.Resize(1360, 900)

@@ -91,7 +91,7 @@ func (b *Browser) AllowMedia(origin string) {
 	}
 }
 
-// Press presses a key: "Enter", "Escape" or a letter.
+// Press presses a key, "Enter" or "Escape", or types a word.
 func (b *Browser) Press(key string) {
 	b.t.Helper()
 	if special, ok := map[string]string{"Enter": kb.Enter, "Escape": kb.Escape}[key]; ok {

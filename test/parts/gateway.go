@@ -58,6 +58,7 @@ type Gateway struct {
 	*Process
 	adminPort int
 	config    string
+	admin     string // more keys of the admin section, with a leading comma
 	http      *http.Client
 }
 
@@ -70,9 +71,25 @@ func StartGateway(t testing.TB, name, site string) *Gateway {
 	return startGateway(t, Command{Name: name}, site, httpClient)
 }
 
-func startGateway(t testing.TB, c Command, site string, client *http.Client) *Gateway {
+// StartGuardedGateway runs a site's file with a token for its HTTP server.
+func StartGuardedGateway(t testing.TB, name, site, token string) *Gateway {
 	t.Helper()
-	g := &Gateway{adminPort: FreePort(t), http: client}
+	client := &http.Client{Timeout: httpClient.Timeout, Transport: bearer(token)}
+	return startGateway(t, Command{Name: name}, site, client, ", token: "+token)
+}
+
+// bearer is a transport that shows a token.
+type bearer string
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+string(b))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func startGateway(t testing.TB, c Command, site string, client *http.Client, admin ...string) *Gateway {
+	t.Helper()
+	g := &Gateway{adminPort: FreePort(t), http: client, admin: strings.Join(admin, "")}
 	g.config = writeConfig(t, "site.yaml", g.complete(site))
 	c.Path, c.Args, c.Grace = Binary(t), []string{"run", "-c", g.config}, 5*time.Second
 	g.Process = Run(t, c)
@@ -82,7 +99,7 @@ func startGateway(t testing.TB, c Command, site string, client *http.Client) *Ga
 
 // complete adds the admin section to a site's file.
 func (g *Gateway) complete(site string) string {
-	return fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"}\n", site, g.adminPort)
+	return fmt.Sprintf("%s\nadmin: {listen: \"127.0.0.1:%d\"%s}\n", site, g.adminPort, g.admin)
 }
 
 // Reload puts another file in the place of the site's and sends SIGHUP. It does not
