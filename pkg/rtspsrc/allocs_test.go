@@ -4,9 +4,12 @@ package rtspsrc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +54,28 @@ func TestMediaPathAllocatesNothing(t *testing.T) {
 		if s := &w.frames.in; name == "socket" && canTryRead && len(s.own) > spoolKeep {
 			t.Errorf("%d bytes kept", len(s.own))
 		}
+	}
+}
+
+// TestRefusedTryIsCheap: a hundred cameras that are switched off may be tried for months.
+func TestRefusedTryIsCheap(t *testing.T) {
+	refusal := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	src, err := New(Config{URL: "rtsp://u:p@192.0.2.1/x", DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, refusal
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	// Room for an error and its hint, and for nothing of gortsplib's.
+	const most = 24
+	if n := testing.AllocsPerRun(200, func() {
+		if _, err := src.Open(ctx); err == nil || err.Error() == "" {
+			t.Fatal(err)
+		}
+	}); n > most {
+		t.Errorf("%v allocations a try, want %d at most", n, most)
 	}
 }
 

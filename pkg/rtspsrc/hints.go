@@ -126,11 +126,36 @@ func (l *link) explainStatus(e *Error, d said) {
 	}
 }
 
+// explainDial adds what it means that there is no connection, if it knows.
+func (l *link) explainDial(e *Error) bool {
+	host := l.host()
+	var dns *net.DNSError
+	switch err := e.Err; {
+	case isRefused(err):
+		e.hint = fmt.Sprintf("nothing listens on port %s of %s: check the port and that RTSP is switched on in the camera", l.port(), host)
+	case isNoRoute(err):
+		e.hint = l.noRoute()
+	case errors.Is(err, context.Canceled):
+	case errors.As(err, &dns):
+		e.hint = fmt.Sprintf("the name %s is not known here: check its spelling or use the camera's IP address", host)
+	case isTimeout(err):
+		e.hint = fmt.Sprintf("%s does not answer: check its address, its power and cable, and the firewalls on the way", host)
+	default:
+		return false
+	}
+	return true
+}
+
+func (l *link) noRoute() string {
+	return fmt.Sprintf("this box has no way to %s: check its network settings and the camera's address", l.host())
+}
+
 // explainCause adds what any other failure means.
 func (l *link) explainCause(e *Error) {
-	host := l.host()
+	if e.Op == "dial" && l.explainDial(e) {
+		return
+	}
 	var (
-		dns    *net.DNSError
 		record tls.RecordHeaderError
 		codec  *codecError
 		sdpErr liberrors.ErrClientSDPInvalid
@@ -152,14 +177,8 @@ func (l *link) explainCause(e *Error) {
 	case errors.As(err, &record):
 		e.slow = true
 		e.hint = "this port does not speak TLS: write rtsp:// instead of rtsps://"
-	case errors.As(err, &dns):
-		e.hint = fmt.Sprintf("the name %s is not known here: check its spelling or use the camera's IP address", host)
-	case isRefused(err):
-		e.hint = fmt.Sprintf("nothing listens on port %s of %s: check the port and that RTSP is switched on in the camera", l.port(), host)
 	case isNoRoute(err):
-		e.hint = fmt.Sprintf("this box has no way to %s: check its network settings and the camera's address", host)
-	case e.Op == "dial" && isTimeout(err):
-		e.hint = fmt.Sprintf("%s does not answer: check its address, its power and cable, and the firewalls on the way", host)
+		e.hint = l.noRoute()
 	case isTimeout(err):
 		e.hint = "the camera has stopped answering: it may be restarting, overloaded or cut off"
 	case errors.As(err, new(liberrors.ErrClientUnexpectedFrame)):

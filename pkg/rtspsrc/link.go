@@ -22,6 +22,9 @@ type link struct {
 	url     *base.URL // with credentials
 	foreign bool      // a redirect led here from another host
 
+	reached  *inlet    // the connection that gortsplib is given when it asks for one
+	deadline time.Time // when connecting ends, TLS included
+
 	wire   atomic.Pointer[wire]
 	inlet  atomic.Pointer[inlet]
 	outlet atomic.Pointer[inlet] // of an HTTP tunnel
@@ -48,9 +51,12 @@ type link struct {
 	dialog
 }
 
-// newLink prepares a connection to u; nothing is sent yet.
-func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*link, error) {
+// newLink connects to u and makes gortsplib's client.
+func (s *Source) newLink(ctx context.Context, u *base.URL, proto gortsplib.Protocol, foreign bool) (*link, error) {
 	l := &link{src: s, url: u, proto: proto, foreign: foreign, ended: make(chan struct{})}
+	if err := l.reach(ctx); err != nil {
+		return nil, err
+	}
 	l.client = &gortsplib.Client{
 		Scheme:       u.Scheme,
 		Host:         s.dialHost(u),
@@ -75,27 +81,26 @@ func (s *Source) newLink(u *base.URL, proto gortsplib.Protocol, foreign bool) (*
 		OnDecodeError:         func(error) { l.unusable.Add(1) },
 	}
 	if err := l.client.Start(); err != nil {
-		return nil, err
+		_ = l.reached.Close()
+		return nil, &Error{Op: "open", URL: s.name, Err: err}
 	}
 	return l, nil
 }
 
 func (l *link) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.src.cfg.DialTimeout)
+	in, ctx, cancel, err := l.socket(ctx, network, addr)
 	defer cancel()
-	in, err := l.connect(ctx, network, addr)
 	if err != nil {
-		return nil, err
+		return nil, &stepError{"dial", err}
 	}
 	return l.lay(ctx, in, addr)
 }
 
 func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.src.cfg.DialTimeout)
+	in, ctx, cancel, err := l.socket(ctx, network, addr)
 	defer cancel()
-	in, err := l.connect(ctx, network, addr)
 	if err != nil {
-		return nil, err
+		return nil, &stepError{"dial", err}
 	}
 	host, _, _ := strings.Cut(l.url.Hostname(), "%")
 	tc, err := l.src.clientTLS(ctx, in, host)
@@ -108,7 +113,10 @@ func (l *link) dialTLS(ctx context.Context, network, addr string) (net.Conn, err
 // lay puts a wire on a new connection, unless it is the second one of an HTTP
 // tunnel, which is only written to.
 func (l *link) lay(ctx context.Context, c net.Conn, addr string) (net.Conn, error) {
-	if l.wire.Load() != nil {
+	if w := l.wire.Load(); w != nil {
+		if w.Conn == c { // since the greeting
+			return w, nil
+		}
 		return c, nil
 	}
 	if l.src.tunnel == gortsplib.TunnelWebSocket {
@@ -117,13 +125,18 @@ func (l *link) lay(ctx context.Context, c net.Conn, addr string) (net.Conn, erro
 			return nil, err
 		}
 	}
+	w := l.newWire(c)
+	l.wire.Store(w)
+	return w, nil
+}
+
+func (l *link) newWire(c net.Conn) *wire {
 	w := newWire(c)
 	w.teardownWait = l.src.teardownWait
 	w.frames.lifeEvery, w.frames.bodyPause = l.src.lifeEvery, l.src.bodyPause
 	w.frames.http = l.src.tunnel == gortsplib.TunnelHTTP
 	w.frames.udp = l.proto != gortsplib.ProtocolTCP
-	l.wire.Store(w)
-	return w, nil
+	return w
 }
 
 func (l *link) connect(ctx context.Context, network, addr string) (*inlet, error) {
@@ -138,7 +151,7 @@ func (l *link) connect(ctx context.Context, network, addr string) (*inlet, error
 	}
 	c, err := l.src.cfg.DialContext(ctx, network, addr)
 	if err != nil {
-		return nil, &stepError{"dial", err}
+		return nil, err
 	}
 	in := newInlet(c, l.src.cfg.OnBlock)
 	if !l.inlet.CompareAndSwap(nil, in) {
@@ -181,6 +194,9 @@ func (l *link) close() {
 			}
 		}
 		l.client.Close()
+		if l.reached != nil { // gortsplib has never asked for it
+			_ = l.reached.Close()
+		}
 	})
 }
 

@@ -19,7 +19,12 @@ var (
 
 // redact removes user info and blanks secrets in whatever URLs s holds.
 func redact(s string) string {
-	s = userInfoRe.ReplaceAllString(s, "$1")
+	if strings.Contains(s, "://") { // what follows is slow, and most errors have no URL in them
+		s = userInfoRe.ReplaceAllString(s, "$1")
+	}
+	if strings.IndexByte(s, '=') < 0 {
+		return s
+	}
 	var b strings.Builder
 	for {
 		loc := secretKeyRe.FindStringIndex(s)

@@ -140,9 +140,9 @@ func (s *Source) open(ctx context.Context) (*Session, error) {
 func (s *Source) describe(ctx context.Context, proto gortsplib.Protocol) (*link, error) {
 	u := s.target()
 	for hop := 0; ; hop++ {
-		l, err := s.newLink(u, proto, !sameHost(u, s.url))
+		l, err := s.newLink(ctx, u, proto, !sameHost(u, s.url))
 		if err != nil {
-			return nil, &Error{Op: "open", URL: s.name, Err: err}
+			return nil, err
 		}
 		err = l.during(ctx, func() error {
 			for try := 0; ; try++ {

@@ -29,6 +29,8 @@ type wire struct {
 	headMu sync.Mutex
 	head   []byte
 
+	greeting []byte // the first request, which was sent before gortsplib had the connection
+
 	eof       atomic.Bool              // nothing more will come
 	leaving   atomic.Bool              // TEARDOWN is on its way
 	repeat    func(head []byte) []byte // set before leaving: TEARDOWN again, for the head of an answer; nil: not worth it
@@ -162,6 +164,13 @@ func (w *wire) firstBytes() []byte {
 
 // Write implements net.Conn. After a failed write nobody need be waited for.
 func (w *wire) Write(p []byte) (int, error) {
+	if w.greeting != nil {
+		again := bytes.Equal(p, w.greeting)
+		w.greeting = nil
+		if again {
+			return len(p), nil
+		}
+	}
 	n, err := w.Conn.Write(p)
 	if err != nil {
 		w.eof.Store(true)
