@@ -66,14 +66,14 @@ func (f *feed) again(out *outlet, h *rtp.Header) {
 	if c.broken || c.units < 2 {
 		return
 	}
-	last := c.packets[len(c.packets)-1].header.Timestamp
+	last := c.packets[len(c.packets)-1].timestamp
 	step := (h.Timestamp - last) / (c.units + 1)
 	if step == 0 || step > 1<<31/(c.units+1) {
 		return
 	}
 	seq, n := h.SequenceNumber, uint16(0)
 	c.each(func(p cachedPacket, payload []byte) {
-		again := p.header
+		again := p.header()
 		again.SequenceNumber = seq + n
 		again.Timestamp = last + p.unit*step
 		n++

@@ -2,6 +2,7 @@ package publisher
 
 import (
 	"cmp"
+	"sync"
 
 	"github.com/pion/rtp"
 )
@@ -15,19 +16,36 @@ const (
 	gopCachePackets = 1024
 )
 
+// keptBlock is a piece of memory for payloads. All cameras share them: while a server
+// is down, groups of pictures are kept and thrown away all the time.
+type keptBlock [32 << 10]byte
+
+var keptBlocks = sync.Pool{New: func() any { return new(keptBlock) }}
+
 type gopCache struct {
 	mostBytes, mostPackets int // 0: gopCacheBytes and gopCachePackets
 
 	packets []cachedPacket
-	payload []byte // the payloads of all packets, one after the other
-	units   uint32 // access units begun
-	broken  bool   // too large, or no key frame seen yet: nothing worth keeping
+	blocks  []*keptBlock // with the payloads, one after the other
+	used    int          // bytes of the last block
+	size    int          // bytes of all payloads
+	units   uint32       // access units begun
+	broken  bool         // too large, or no key frame seen yet: nothing worth keeping
 }
 
+// cachedPacket has of a header what differs from packet to packet. There are no
+// pointers in it, so that the garbage collector need not look.
 type cachedPacket struct {
-	header rtp.Header
-	unit   uint32 // the access unit it belongs to, counted from 1
-	end    int    // its payload's end in gopCache.payload
+	timestamp    uint32
+	unit         uint32 // the access unit it belongs to, counted from 1
+	number       uint16 // RTP's sequence number
+	block        uint16 // where its payload is
+	start, bytes uint16
+	marker       bool
+}
+
+func (p cachedPacket) header() rtp.Header {
+	return rtp.Header{Version: 2, Marker: p.marker, SequenceNumber: p.number, Timestamp: p.timestamp}
 }
 
 // startsKeyFrame tells the packet that opens a key frame: repack sends the
@@ -46,7 +64,7 @@ func startsKeyFrame(codec string, payload []byte) bool {
 
 // newUnit tells whether an access unit begins with this header.
 func (c *gopCache) newUnit(h *rtp.Header) bool {
-	return len(c.packets) == 0 || c.packets[len(c.packets)-1].header.Timestamp != h.Timestamp
+	return len(c.packets) == 0 || c.packets[len(c.packets)-1].timestamp != h.Timestamp
 }
 
 // add keeps one packet; key says whether a key frame begins with it. Header extensions are not kept: there are none yet
@@ -61,27 +79,43 @@ func (c *gopCache) add(h *rtp.Header, payload []byte, key bool) {
 	if c.broken {
 		return
 	}
-	if len(c.payload)+len(payload) > cmp.Or(c.mostBytes, gopCacheBytes) || len(c.packets) >= cmp.Or(c.mostPackets, gopCachePackets) {
-		c.drop()
+	if c.size+len(payload) > cmp.Or(c.mostBytes, gopCacheBytes) || len(c.packets) >= cmp.Or(c.mostPackets, gopCachePackets) ||
+		len(payload) > len(keptBlock{}) {
+		c.reset()
 		c.broken = true
 		return
 	}
 	if newUnit {
 		c.units++
 	}
-	c.payload = append(c.payload, payload...)
-	c.packets = append(c.packets, cachedPacket{header: *h, unit: c.units, end: len(c.payload)})
+	if len(c.blocks) == 0 || c.used+len(payload) > len(keptBlock{}) {
+		c.blocks, c.used = append(c.blocks, keptBlocks.Get().(*keptBlock)), 0
+	}
+	copy(c.blocks[len(c.blocks)-1][c.used:], payload)
+	c.packets = append(c.packets, cachedPacket{
+		timestamp: h.Timestamp, unit: c.units, number: h.SequenceNumber, marker: h.Marker,
+		block: uint16(len(c.blocks) - 1), start: uint16(c.used), bytes: uint16(len(payload)),
+	})
+	c.used += len(payload)
+	c.size += len(payload)
 }
 
+// reset forgets what is kept. The blocks are for whoever needs them next.
 func (c *gopCache) reset() {
-	c.packets = c.packets[:0]
-	c.payload = c.payload[:0]
-	c.units = 0
+	for i, b := range c.blocks {
+		keptBlocks.Put(b)
+		c.blocks[i] = nil
+	}
+	c.blocks, c.packets = c.blocks[:0], c.packets[:0]
+	c.used, c.size, c.units = 0, 0, 0
 	c.broken = false
 }
 
-// drop gives the memory back: a live camera needs no cache.
-func (c *gopCache) drop() { *c = gopCache{mostBytes: c.mostBytes, mostPackets: c.mostPackets} }
+// drop gives all memory back: a live camera needs no cache.
+func (c *gopCache) drop() {
+	c.reset()
+	c.blocks, c.packets = nil, nil
+}
 
 // replay sends what is kept, squeezed in time: the newest access unit keeps
 // its timestamp and each older one lies a millisecond before the next. With
@@ -92,9 +126,9 @@ func (c *gopCache) replay(write func(*rtp.Header, []byte) error, pause func()) {
 	if len(c.packets) == 0 {
 		return
 	}
-	last := c.packets[len(c.packets)-1].header.Timestamp
+	last := c.packets[len(c.packets)-1].timestamp
 	c.each(func(p cachedPacket, payload []byte) {
-		h := p.header
+		h := p.header()
 		h.Timestamp = last - (c.units-p.unit)*90
 		// A lost packet is the session's business; it ends by itself.
 		_ = write(&h, payload)
@@ -104,10 +138,8 @@ func (c *gopCache) replay(write func(*rtp.Header, []byte) error, pause func()) {
 // each visits the packets in order, and calls pause after each run of them.
 func (c *gopCache) each(visit func(cachedPacket, []byte), pause func()) {
 	const run = 16
-	start := 0
 	for i, p := range c.packets {
-		visit(p, c.payload[start:p.end])
-		start = p.end
+		visit(p, c.blocks[p.block][p.start:][:p.bytes])
 		if i%run == run-1 {
 			pause()
 		}

@@ -3,6 +3,8 @@ package publisher
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +73,8 @@ func TestDeriveInDoubt(t *testing.T) {
 }
 
 func TestBackoff(t *testing.T) {
-	b := &backoff{rand: func() float64 { return 0.999999 }}
+	b := newBackoff(&outage{})
+	b.rand = func() float64 { return 0.999999 }
 	passing, slow := Fault{}, Fault{Slow: true}
 	for i, want := range []time.Duration{500, 1000, 2000, 4000, 5000, 5000} {
 		if got := b.next(passing).Round(time.Millisecond); got != want*time.Millisecond {
@@ -91,14 +94,10 @@ func TestBackoff(t *testing.T) {
 	if got := b.next(slow); got != 5*time.Second {
 		t.Errorf("slow retries keep half of their limit: %v", got)
 	}
-	for i := range 30 {
-		want := time.Duration(0)
-		if i+1 >= passingMany {
-			want = passingMax / 2
-		}
-		if got := b.next(passing); got != want {
-			t.Errorf("failure %d in a row: %v, want %v", i+2, got, want)
-		}
+	b.next(passing)
+	b.since = b.since.Add(-longAfter) // as if it had failed for so long
+	if got := b.next(passing); got != passingMax/2 {
+		t.Errorf("after %v: %v, want %v", longAfter, got, passingMax/2)
 	}
 	if got := b.next(Fault{RetryAfter: 42 * time.Second}); got != 42*time.Second {
 		t.Errorf("Retry-After: %v", got)
@@ -178,5 +177,32 @@ func TestGOPCacheAcrossTheTimestampsEnd(t *testing.T) {
 	}, func() {})
 	if first != 0xffffffba { // 20 - 90, modulo 2^32
 		t.Errorf("first timestamp %#x", first)
+	}
+}
+
+func TestGOPCacheHoldsWhatCameFirst(t *testing.T) {
+	c := gopCache{mostBytes: 200 << 10}
+	var want []string
+	for i := range 150 {
+		payload := strings.Repeat(string(rune('a'+i%26)), 1+i*7)
+		want = append(want, payload)
+		c.add(&rtp.Header{Timestamp: uint32(i), SequenceNumber: uint16(i), Marker: i%2 == 0}, []byte(payload), i == 0)
+	}
+	var got []string
+	c.each(func(p cachedPacket, payload []byte) {
+		if h := p.header(); int(h.SequenceNumber) != len(got) || h.Marker != (len(got)%2 == 0) || h.Timestamp != uint32(len(got)) {
+			t.Errorf("packet %d: %+v", len(got), h)
+		}
+		got = append(got, string(payload))
+	}, func() {})
+	if !slices.Equal(got, want) {
+		t.Errorf("%d packets came back, or others", len(got))
+	}
+	if len(c.blocks) < 2 {
+		t.Error("not more than a block was needed: the test shows nothing")
+	}
+	c.add(&rtp.Header{Timestamp: 200}, make([]byte, 40<<10), false)
+	if !c.broken || len(c.blocks) != 0 {
+		t.Error("a packet that fits no block was kept, or what was before it")
 	}
 }
