@@ -41,7 +41,7 @@ soak: build ## Make faults for 30 minutes and judge what comes of them; ARGS="-d
 	./test/setup.sh
 	cd test && CGO_ENABLED=0 RTSP2WHIP_BIN=../bin/rtsp2whip go run ./soak $(ARGS)
 
-bench: build ## Measure beside MediaMTX (20 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes
+bench: build ## Measure beside MediaMTX (25 minutes); ARGS=-quick takes one, ARGS="-out ../docs" publishes
 	./test/setup.sh --bench
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-X main.version=$(VERSION)" -o bin/rtsp2whip-symbols ./cmd/rtsp2whip
 	cd test && CGO_ENABLED=0 go run ./bench -symbols ../bin/rtsp2whip-symbols $(ARGS) -rtsp2whip ../bin/rtsp2whip \

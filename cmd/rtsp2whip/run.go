@@ -107,7 +107,7 @@ func newAdmin(s *site.Site, face site.Admin, previews *viewer.Previews, log *slo
 		}
 	}
 	cfg := admin.Config{
-		Cameras: s.Cameras, Restart: s.Restart, Problem: problem, Token: face.Token,
+		Cameras: s.Cameras, News: s.News(), Restart: s.Restart, Problem: problem, Token: face.Token,
 		KeyFrame: func(name string) error {
 			err := s.RequestKeyFrame(name)
 			if errors.Is(err, site.ErrNotPlaying) {

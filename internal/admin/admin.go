@@ -25,6 +25,9 @@ import (
 type Config struct {
 	// Cameras returns a snapshot of every enabled camera, in the site's order.
 	Cameras func() []publisher.Status
+	// News receives when the state of a camera, or its reason, may have changed. nil:
+	// they are looked at all the time.
+	News <-chan struct{}
 	// Restart makes a camera's sessions anew.
 	Restart func(camera string) error
 	// KeyFrame asks a camera for a key frame; ErrNotPlaying if it cannot be asked.
@@ -180,7 +183,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer wg.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	wg.Go(func() { s.watch.run(ctx, s.cfg.Cameras) })
+	wg.Go(func() { s.watch.run(ctx, s.cfg.Cameras, s.cfg.News) })
 	srv := &http.Server{
 		BaseContext:       func(net.Listener) context.Context { return ctx }, // ends who follows the events
 		Handler:           s,

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	lookEvery   = 500 * time.Millisecond // how often the cameras are looked at for changes
+	lookEvery   = 500 * time.Millisecond // how often the cameras are looked at for changes, at most
 	sampleEvery = 5 * time.Second        // between two samples of a camera's history
 	historyLen  = 120                    // samples: ten minutes
 	maxEvents   = 200                    // that are kept
@@ -74,22 +74,37 @@ func newWatch(started time.Time) *watch {
 	}
 }
 
-// run looks until ctx ends.
-func (w *watch) run(ctx context.Context, cameras func() []publisher.Status) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
+// run looks at the cameras when there is news, and for samples, until ctx ends.
+func (w *watch) run(ctx context.Context, cameras func() []publisher.Status, news <-chan struct{}) {
 	for {
-		w.look(cameras(), time.Now())
-		select {
-		case <-ctx.Done():
+		due := w.look(cameras(), time.Now())
+		if !pause(ctx, lookEvery, nil) {
 			return
-		case <-tick.C:
+		}
+		if news != nil && !pause(ctx, time.Until(due), news) {
+			return
 		}
 	}
 }
 
-// look takes note of a snapshot.
-func (w *watch) look(list []publisher.Status, now time.Time) {
+// pause waits for d, or for early to receive. It returns false when ctx ends.
+func pause(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-early:
+	}
+	return true
+}
+
+// look takes note of a snapshot, and returns when the next sample is due.
+func (w *watch) look(list []publisher.Status, now time.Time) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	sample := now.Sub(w.sampled) >= sampleEvery
@@ -117,6 +132,7 @@ func (w *watch) look(list []publisher.Status, now time.Time) {
 	if sample {
 		w.tellStats(list)
 	}
+	return w.sampled.Add(sampleEvery)
 }
 
 // compare makes an event of what has changed. A camera that was in another state in

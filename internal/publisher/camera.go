@@ -11,15 +11,17 @@ import (
 
 // runCamera opens the camera again and again until ctx ends.
 func (p *Publisher) runCamera(ctx context.Context) {
-	pace := newBackoff()
+	pace := p.cameraPace
+	defer pace.leave()
 	for ctx.Err() == nil {
 		if p.cfg.Cold && !p.isWanted() {
+			pace.leave()
 			p.rest()
 			if !p.awaitWanted(ctx) {
 				break
 			}
 		}
-		p.update(func() { p.camera.phase = phaseWorking })
+		p.trying()
 		flowed, err, left := p.cameraWhileWanted(ctx)
 		if ctx.Err() != nil {
 			break
@@ -33,8 +35,7 @@ func (p *Publisher) runCamera(ctx context.Context) {
 		if p.otherStream(err, flowed > 0) {
 			continue
 		}
-		wait := p.cameraFailed(err, pace)
-		if !sleep(ctx, wait) {
+		if !pace.sleep(ctx, p.cameraFailed(err, pace)) {
 			break
 		}
 	}
@@ -60,41 +61,6 @@ func (p *Publisher) rest() {
 		p.camera = side{phase: phaseResting}
 		p.away = time.Time{}
 	})
-}
-
-// cameraFailed records why the camera is away and says how long to wait.
-func (p *Publisher) cameraFailed(err error, pace *backoff) time.Duration {
-	f := faultOf(err)
-	if p.cfg.Sub != nil && isUnfit(err) {
-		p.mu.Lock()
-		f.Slow = f.Slow && !p.streams.hurries()
-		p.mu.Unlock()
-	}
-	wait := pace.next(f)
-	p.report("camera", f, wait)
-	p.update(func() {
-		p.camera = side{phase: phaseWaiting, fault: &f, stall: isStall(err), barred: isBarred(err)}
-		p.status.CameraFailures++
-		p.status.Tried = true
-		if p.away.IsZero() {
-			p.away = p.gone(p.camera.stall)
-		}
-	})
-	return wait
-}
-
-// gone is since when the camera has been away: a stalled one since its newest frame,
-// so that its frozen picture leaves the room in time. p.mu is held.
-func (p *Publisher) gone(stalled bool) time.Time {
-	now := time.Now()
-	if !stalled || p.video == nil {
-		return now
-	}
-	last := unixNano(p.video.lastIn.Load())
-	if last.IsZero() || last.After(now) {
-		return now
-	}
-	return last
 }
 
 // cameraSession is one RTSP session from opening to its end. It returns how long
@@ -159,6 +125,7 @@ func (p *Publisher) cameraSession(ctx context.Context) (flowed time.Duration, er
 var errCameraClosed = &hinted{text: "the camera ended the session"}
 
 func (p *Publisher) cameraUp(flowing []*feed) {
+	p.cameraPace.back()
 	p.update(func() {
 		p.camera = side{phase: phaseUp}
 		p.streams.flows(time.Now())

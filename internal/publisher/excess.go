@@ -38,8 +38,8 @@ func excessOf(bitrate float64, t TargetStats, told bool) excess {
 
 func megabits(rate float64) string { return fmt.Sprintf("%.1f Mb/s", rate/1e6) }
 
-// judgeExcess looks at the present second, and tells once.
-func (p *Publisher) judgeExcess() {
+// judgeExcess looks at the present second, and tells once. It reports a change.
+func (p *Publisher) judgeExcess() bool {
 	p.mu.Lock()
 	session, bitrate, was := p.session, p.sample.bitrate, p.sample.excess
 	p.mu.Unlock()
@@ -56,4 +56,5 @@ func (p *Publisher) judgeExcess() {
 	case now != was:
 		p.log.Info("stream", "problem", "none any more", "was", was.text)
 	}
+	return now != was
 }

@@ -69,12 +69,20 @@ type Config struct {
 	DropBFrames bool
 	Codec       string       // of the video: CodecH264, the default, or CodecH265
 	Logger      *slog.Logger // nil: slog.Default()
+	// Outages are shared by the publishers of a site, so that those whose camera or
+	// target is away do not try too often, all together. nil: this one is alone.
+	Outages *Outages
+	// Changed, if set, is called when Status has something new to say of state or
+	// reason. It must be quick, and may not call the publisher.
+	Changed func()
 }
 
 // Publisher publishes one camera. Run it once.
 type Publisher struct {
 	cfg Config
 	log *slog.Logger
+
+	cameraPace, targetPace *backoff // each its loop's own
 
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced whenever what mu guards has changed
@@ -131,6 +139,12 @@ func New(cfg Config) (*Publisher, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
+	if cfg.Outages == nil {
+		cfg.Outages = &Outages{}
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func() {}
+	}
 	p := &Publisher{
 		cfg:       cfg,
 		log:       cfg.Logger.With("camera", cfg.Name),
@@ -141,6 +155,9 @@ func New(cfg Config) (*Publisher, error) {
 		swap:      make(chan struct{}, 1),
 		streams:   streams{playing: Main},
 		presence:  presence{wanted: !cfg.OnDemand},
+
+		cameraPace: newBackoff(&cfg.Outages.cameras),
+		targetPace: newBackoff(&cfg.Outages.targets),
 	}
 	p.status.Name = cfg.Name
 	p.status.Target = cfg.Target.String()
@@ -196,6 +213,7 @@ func (p *Publisher) update(change func()) {
 		state, fault = Idle, nil
 	default:
 	}
+	reason := p.status.Reason
 	p.status.Reason, p.status.Hint = "", ""
 	if fault != nil {
 		p.status.Reason, p.status.Hint = fault.Text, fault.Hint
@@ -209,6 +227,9 @@ func (p *Publisher) update(change func()) {
 	if state != p.state {
 		p.state, p.since = state, time.Now()
 		p.log.Info("state", "state", string(state))
+		p.cfg.Changed()
+	} else if p.status.Reason != reason {
+		p.cfg.Changed()
 	}
 }
 

@@ -61,20 +61,42 @@ func (s *sample) rates(r reading) (fps, bitrate float64) {
 	return float64(r.frames-first.frames) / span, float64(r.bytes-first.bytes) * 8 / span
 }
 
-// runSampler keeps the rates and looks at what the repacker has found out.
+// runSampler keeps the rates and looks at what the repacker has found out, while
+// there is something to see.
 func (p *Publisher) runSampler(ctx context.Context) {
-	timer := time.NewTimer(together(time.Now(), samplePeriod))
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		changed := p.watch()
+		if !p.moves() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-changed:
+			}
+			continue
+		}
+		now := time.Now()
+		timer.Reset(together(now, samplePeriod))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			now := time.Now()
-			p.takeSample(now)
-			timer.Reset(together(now, samplePeriod))
+			p.takeSample(time.Now())
 		}
 	}
+}
+
+// moves tells whether there are figures that change: from when the camera plays until
+// its session is over and its rates are down to zero.
+func (p *Publisher) moves() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.source != nil || p.session != nil || p.sample.fps > 0 || p.sample.bitrate > 0 {
+		return true
+	}
+	p.sample.n = 0 // what comes next begins anew
+	return false
 }
 
 // takeSample works out the rates, passes the repacker's wish for a key frame
@@ -89,10 +111,11 @@ func (p *Publisher) takeSample(now time.Time) {
 	v := video.video.Stats()
 	v.Problem = judge(v, p.prompt())
 	var problem string
+	told := false // whether the status says something else now
 	p.mu.Lock()
 	p.sample.fps, p.sample.bitrate = p.sample.rates(reading{now, p.sent.bytes.Load(), v.AccessUnits})
 	if v.Problem != p.sample.problem {
-		p.sample.problem, problem = v.Problem, v.Problem
+		p.sample.problem, problem, told = v.Problem, v.Problem, true
 	}
 	changed := v.ProfileLevelID != p.status.ProfileLevelID
 	p.mu.Unlock()
@@ -108,7 +131,9 @@ func (p *Publisher) takeSample(now time.Time) {
 	}
 	p.judgePath(now)
 	p.alignTracks()
-	p.judgeExcess()
+	if p.judgeExcess() || told {
+		p.cfg.Changed()
+	}
 }
 
 // prompt is what the camera's session knows of asking for key frames, or the last

@@ -11,7 +11,8 @@ import (
 // runTarget makes a session whenever the camera flows, and keeps it.
 func (p *Publisher) runTarget(ctx context.Context) {
 	defer p.closing.Wait()
-	pace := newBackoff()
+	pace := p.targetPace
+	defer pace.leave()
 	for {
 		feeds := p.awaitCamera(ctx)
 		if feeds == nil || !p.awaitVacancy(ctx) {
@@ -38,7 +39,7 @@ func (p *Publisher) runTarget(ctx context.Context) {
 			p.status.TargetFailures++
 			p.status.Tried = true
 		})
-		if !sleep(ctx, wait) {
+		if !pace.sleep(ctx, wait) {
 			return
 		}
 	}
@@ -111,6 +112,7 @@ func (p *Publisher) targetSession(ctx context.Context, feeds []*feed) (stable bo
 // and again a second later: a terminating LiveKit Ingress loses the first one
 // while it binds its own tracks.
 func (p *Publisher) connect(session TargetSession, feeds []*feed) {
+	p.targetPace.back()
 	p.flusher.Store(&flusher{session})
 	for i, f := range feeds {
 		codec := session.Codec(i)

@@ -37,7 +37,7 @@ type slot struct {
 }
 
 func (s *Site) newSlot(c Camera, shared *common) (*slot, error) {
-	p, leave, err := newPublisher(c, shared, s.userAgent, s.log)
+	p, leave, err := s.newPublisher(c, shared)
 	if err != nil {
 		return nil, fmt.Errorf("camera %s: %w", c.Name, err)
 	}
@@ -232,6 +232,7 @@ func (s *Site) replace(fresh, ended []*slot) {
 		sl.common.users++
 	}
 	s.fresh = append(s.fresh, fresh...)
+	s.tell()
 	select {
 	case s.changed <- struct{}{}:
 	default:

@@ -24,6 +24,8 @@ type Site struct {
 	userAgent string
 	log       *slog.Logger
 	changed   chan struct{} // capacity 1: there is something in fresh, or a new common
+	outages   publisher.Outages
+	news      chan struct{} // capacity 1: see News
 
 	mu     sync.Mutex
 	common *common
@@ -34,7 +36,7 @@ type Site struct {
 
 // New makes the publishers of a checked Config. It does no I/O.
 func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
-	s := &Site{userAgent: userAgent, log: log, changed: make(chan struct{}, 1)}
+	s := &Site{userAgent: userAgent, log: log, changed: make(chan struct{}, 1), news: make(chan struct{}, 1)}
 	if _, err := s.Apply(cfg); err != nil {
 		return nil, err
 	}
@@ -43,7 +45,8 @@ func New(cfg *Config, userAgent string, log *slog.Logger) (*Site, error) {
 
 // newPublisher makes a camera's publisher, and what is to be called once it has
 // ended, nil if nothing is.
-func newPublisher(c Camera, shared *common, userAgent string, log *slog.Logger) (p *publisher.Publisher, leave func(), err error) {
+func (s *Site) newPublisher(c Camera, shared *common) (p *publisher.Publisher, leave func(), err error) {
+	userAgent, log := s.userAgent, s.log
 	clog := log.With("camera", c.Name)
 	src, err := newCamera(c, userAgent, clog)
 	if err != nil {
@@ -68,6 +71,7 @@ func newPublisher(c Camera, shared *common, userAgent string, log *slog.Logger) 
 	pc := publisher.Config{
 		Name: c.Name, Source: src, Sub: sub, Target: dst,
 		Codec: c.videoCodec(), Audio: c.Audio != AudioOff, Hold: atOnce(c.Hold), DropBFrames: c.BFrames == BFramesDrop, Logger: log,
+		Outages: &s.outages, Changed: s.tell,
 	}
 	if c.SEI == SEIPass {
 		pc.SEI = repack.SEIPass
@@ -127,6 +131,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// News returns a channel that receives when the state of a camera, or its reason, may
+// have changed since the last time, or the cameras have. It is for one reader.
+func (s *Site) News() <-chan struct{} { return s.news }
+
+func (s *Site) tell() {
+	select {
+	case s.news <- struct{}{}:
+	default:
 	}
 }
 

@@ -377,3 +377,17 @@ func TestTunnelsAreCameras(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestNewsOfACamera comes when a camera's state changes, and is there for whoever
+// looks late.
+func TestNewsOfACamera(t *testing.T) {
+	r := runSite(t, whiptest.NewServer(t, whiptest.Config{}), aCamera("gate", "rtsp://"+closedPort(t)+"/x"))
+	limit := time.After(30 * time.Second)
+	for r.Cameras()[0].State != publisher.Reconnecting {
+		select {
+		case <-r.News():
+		case <-limit:
+			t.Fatalf("no news, and the camera is %s", r.Cameras()[0].State)
+		}
+	}
+}

@@ -80,6 +80,7 @@ func parsePlan(args []string) (*plan, error) {
 	p := &plan{}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	cameras := f.String("cameras", "", "numbers of cameras, separated by commas; with -transport and -slices one table instead of all")
+	beside := f.Bool("beside", false, "only what happens when cameras or servers are down")
 	quick := f.Bool("quick", false, "10 cameras over TCP, two rounds of 8 s: to see that it works")
 	transport := f.String("transport", "tcp", "tcp or udp, between cameras and program")
 	slices := f.Int("slices", 1, "slices in a picture")
@@ -109,6 +110,13 @@ func parsePlan(args []string) (*plan, error) {
 	}
 	if p.Rounds < 1 || p.Duration < time.Second {
 		return nil, fmt.Errorf("-rounds or -duration is out of range")
+	}
+	if *beside {
+		if p.Out != "" || p.Only != "" {
+			return nil, fmt.Errorf("-beside prints one table: leave out -out and -only")
+		}
+		p.Beside, p.Symbols = true, ""
+		return p, nil
 	}
 	if !*quick && !given["cameras"] && !given["transport"] && !given["slices"] {
 		p.Scenes, p.Beside = published, p.Only == ""
