@@ -44,6 +44,7 @@ type Chooser struct {
 	began   time.Time     // of the session
 	lastKey time.Time     // zero: none in this session yet
 	gop     time.Duration // between two key frames of which the second was not asked for; 0: unknown
+	recent  intervals     // the last of those
 	nudged  bool          // a way was asked since the last one whose effect is not known
 
 	wanted   time.Time // since when a key frame is wanted; zero: none is
@@ -133,6 +134,7 @@ func (c *Chooser) Arrived(at time.Time) {
 	}
 	if !c.lastKey.IsZero() && !obeyed && !c.nudged {
 		c.gop = at.Sub(c.lastKey)
+		c.recent.add(c.gop)
 	}
 	c.lastKey, c.nudged = at, false
 	c.waiting = -1

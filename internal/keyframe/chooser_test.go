@@ -100,6 +100,35 @@ func TestNothingWorks(t *testing.T) {
 	}
 }
 
+// A pause of the camera, or key frames lost on the way, are no reason to tell anybody
+// to change a setting; key frames that stay far apart are.
+func TestOneLongIntervalIsNoProblem(t *testing.T) {
+	b := newBench(t, 12*time.Second, nil)
+	for range 30 {
+		b.Want(b.now)
+		b.run(3 * time.Second)
+	}
+	at := b.now // in the middle of an interval
+	for range 3 {
+		b.Arrived(at)
+		at = at.Add(12 * time.Second)
+	}
+	b.Arrived(at)
+	for _, step := range []struct {
+		after   time.Duration
+		problem string
+	}{
+		{12 * time.Second, "every 12 seconds"}, {2 * time.Second, ""}, {2 * time.Second, ""}, {2 * time.Second, ""},
+		{10 * time.Second, ""}, {2 * time.Second, ""}, {4 * time.Second, ""}, {9 * time.Second, ""}, {6 * time.Second, "every 4 seconds"},
+	} {
+		at = at.Add(step.after)
+		b.Arrived(at)
+		if got := b.Status(at).Problem; !strings.Contains(got, step.problem) || (got == "") != (step.problem == "") {
+			t.Errorf("after %s: %q, want %q", step.after, got, step.problem)
+		}
+	}
+}
+
 // One wish is enough to look for a way, however soon it is fulfilled by chance.
 func TestLooksBeforeTheNextViewer(t *testing.T) {
 	b := newBench(t, 12*time.Second, map[Way]time.Duration{ISAPI: 100 * time.Millisecond})

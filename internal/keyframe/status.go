@@ -25,7 +25,10 @@ func (c *Chooser) Status(now time.Time) Status {
 		}
 		return s
 	}
-	if c.gop <= longGOP || len(c.trials) == 0 {
+	// What is lost on the way, or a camera that paused, makes single intervals longer:
+	// nobody is to change a setting for that.
+	apart := c.recent.least()
+	if c.gop <= longGOP || apart <= longGOP || len(c.trials) == 0 {
 		return s
 	}
 	denied := false
@@ -36,9 +39,25 @@ func (c *Chooser) Status(now time.Time) Status {
 		denied = denied || t.verdict == refused
 	}
 	s.Problem = fmt.Sprintf("the camera sends a key frame every %.0f seconds and none when asked, and viewers wait that long for a picture: "+
-		"set its key frame interval (GOP) to 1 to 2 seconds", c.gop.Seconds())
+		"set its key frame interval (GOP) to 1 to 2 seconds", apart.Seconds())
 	if denied {
 		s.Problem += ", or give the account the right to use its web interface or ONVIF"
 	}
 	return s
+}
+
+// intervals are the last few between key frames; zero: none yet.
+type intervals [3]time.Duration
+
+func (v *intervals) add(d time.Duration) { v[0], v[1], v[2] = d, v[0], v[1] }
+
+// least is the shortest of them.
+func (v *intervals) least() time.Duration {
+	least := v[0]
+	for _, d := range v[1:] {
+		if d > 0 {
+			least = min(least, d)
+		}
+	}
+	return least
 }

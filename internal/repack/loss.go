@@ -71,7 +71,7 @@ func (r *Video) damage() {
 		return // came in the middle of a picture: not a loss
 	}
 	r.shared.damaged.Add(1)
-	r.gop = r.gop && !au.idr
+	r.gop, r.keyLost = r.gop && !au.idr, r.keyLost || au.idr
 	if au.ref {
 		r.breakReferences()
 	}

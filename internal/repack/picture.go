@@ -212,13 +212,13 @@ func (r *Video) complete() {
 	}
 	r.keyed = true
 	r.updateNeed()
-	r.setProblem(problemLongGOP, !r.since.IsZero() && au.began.Sub(r.since) > keyFramePatience)
+	r.setProblem(problemLongGOP, !r.since.IsZero() && !r.keyLost && au.began.Sub(r.since) > keyFramePatience)
 	r.setProblem(problemNoKeyFrame|problemRefresh, false)
 	var interval time.Duration
 	if r.gop {
 		interval = au.began.Sub(r.since)
 	}
-	r.since, r.gop = au.began, true
+	r.since, r.gop, r.keyLost = au.began, true, false
 	r.publishKeyFrame(au.began, interval)
 }
 
@@ -239,7 +239,7 @@ func (r *Video) inspectPicture(sh sliceHeader) {
 	if r.since.IsZero() {
 		r.since, r.lastTS = r.now, r.au.in
 	}
-	if !r.au.idr && r.now.Sub(r.since) > keyFramePatience {
+	if !r.au.idr && !r.keyLost && r.now.Sub(r.since) > keyFramePatience {
 		r.setProblem(problemNoKeyFrame, !r.refreshes)
 		r.setProblem(problemRefresh, r.refreshes)
 	}

@@ -111,6 +111,24 @@ func TestProblems(t *testing.T) {
 			slowly(g, 12, func(i uint32) [][]byte { return delta(i, 50) })
 			g.send(key(100))
 		}},
+		{"key frames lost on the way", "", func(g *rig) {
+			g.send(key(100))
+			slowly(g, 5, func(i uint32) [][]byte { return delta(i, 50) })
+			g.frame()
+			parts := fragments(idr, 30)
+			for i, p := range parts {
+				if i == 1 {
+					g.seq++
+					continue
+				}
+				g.push(i == len(parts)-1, p...)
+			}
+			slowly(g, 7, func(i uint32) [][]byte { return delta(i, 50) })
+			if s := g.r.Stats(); s.Problem != "" {
+				g.t.Errorf("before the next one: %q", s.Problem)
+			}
+			g.send(key(100))
+		}},
 		{"key frames after a long wait", "", func(g *rig) {
 			slowly(g, 12, func(i uint32) [][]byte { return delta(i, 50) })
 			g.sendAll(key(100), delta(1, 50), key(100))

@@ -73,6 +73,7 @@ type Video struct {
 	problems  problem
 	since     time.Time // the last key frame, or the session's first slice
 	gop       bool      // since is a key frame's, and none was lost after it
+	keyLost   bool      // a key frame was, after since: how far they are apart is not known
 	refreshes bool      // a recovery point SEI was seen
 	backSteps int       // timestamps that went back as B-frames' do
 	seen      int       // pictures of this session whose slice header was read, up to judgeAfter
@@ -174,7 +175,7 @@ func (r *Video) endSession() {
 	r.headLost, r.suspect, r.missing = true, false, 0
 	r.broken = r.keyed
 	r.lastRefOK = false
-	r.since, r.gop, r.refreshes, r.backSteps, r.seen = time.Time{}, false, false, 0, 0
+	r.since, r.gop, r.keyLost, r.refreshes, r.backSteps, r.seen = time.Time{}, false, false, false, 0, 0
 	r.setProblem(^problemInterlaced, false)
 	r.shared.bFrames.Store(false)
 	r.updateJudged()
