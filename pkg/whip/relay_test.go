@@ -81,7 +81,8 @@ func TestRecommendedRelay(t *testing.T) {
 // The configuration's own ICE servers take the place of the recommended ones.
 func TestConfiguredServersOverride(t *testing.T) {
 	server, _ := behindRelay(t, "udp", whiptest.Patch{Restart: true})
-	client, err := New(Config{Endpoint: server.URL(), ICEServers: []ICEServer{{URL: "stun:" + stunServer(t)}},
+	// Without trickle, so that any PATCH would be a restart.
+	client, err := New(Config{Endpoint: server.URL(), NoTrickle: true, ICEServers: []ICEServer{{URL: "stun:" + stunServer(t)}},
 		Timeouts: Timeouts{Direct: 100 * time.Millisecond, Connect: 1500 * time.Millisecond}})
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 	"github.com/rtsp2whip/rtsp2whip/internal/whiptest"
 )
 
-// quick makes a lost path noticed soon.
-var quick = Timeouts{Disconnect: time.Second, Restart: testWait}
+// quick makes a lost path noticed soon, and not whenever the machine stands still.
+var quick = Timeouts{Disconnect: 2 * time.Second, Restart: testWait}
 
 // lose cuts the path of a session under media, which only a restart opens again,
 // and waits until media flows anew. It returns how long that took.
@@ -45,6 +45,7 @@ func TestRestart(t *testing.T) {
 		}}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			server := whiptest.NewServer(t, whiptest.Config{Patch: c.patch, RestartOpensPath: true, Token: "tok-1234"})
 			wanted := make(chan int, 100)
 			s := publish(t, server, Config{Token: StaticToken("tok-1234"), Timeouts: quick, OnKeyFrameRequest: func(track int) {
@@ -234,7 +235,7 @@ func TestRestartAfterNoReply(t *testing.T) {
 			}
 			return nil
 		}})
-	s := publish(t, server, Config{Timeouts: Timeouts{Disconnect: time.Second}}, videoTrack)
+	s := publish(t, server, Config{Timeouts: Timeouts{Disconnect: quick.Disconnect}}, videoTrack)
 	peer := server.WaitSession(t)
 	pump(t, s, 0, 100)
 	peer.WaitPackets(t, Video, 5)

@@ -58,7 +58,7 @@ func TestCloseDeletesOnceAndSaysBye(t *testing.T) {
 
 func TestSilentServerEndsTheSession(t *testing.T) {
 	server := whiptest.NewServer(t, whiptest.Config{})
-	s := publish(t, server, Config{Timeouts: Timeouts{Disconnect: time.Second}}, videoTrack)
+	s := publish(t, server, Config{Timeouts: Timeouts{Disconnect: quick.Disconnect}}, videoTrack)
 	if s.Err() != nil {
 		t.Fatalf("Err() = %v in life", s.Err())
 	}
