@@ -15,14 +15,14 @@ import (
 func TestHostileDocuments(t *testing.T) {
 	const begin, end = `<Envelope><Body><GetProfilesResponse>`, `</GetProfilesResponse></Body></Envelope>`
 	for name, doc := range map[string]string{
-		"deep":             strings.Repeat("<a>", 300_000),
+		"deep":             strings.Repeat("<a>", 10_000),
 		"deep and whole":   begin + strings.Repeat("<a>", 10_000) + strings.Repeat("</a>", 10_000) + end,
-		"many elements":    begin + strings.Repeat("<a/>", 200_000) + end,
+		"many elements":    begin + strings.Repeat("<a/>", 60_000) + end,
 		"billion laughs":   `<!DOCTYPE x [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><Envelope><Body>&b;</Body></Envelope>`,
 		"external entity":  `<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><Envelope><Body>&a;</Body></Envelope>`,
 		"no end":           begin + strings.Repeat("x", 1<<20),
 		"endless name":     "<" + strings.Repeat("a", 1<<20),
-		"many attributes":  "<Envelope " + strings.Repeat(`a="" `, 200_000),
+		"many attributes":  "<Envelope " + strings.Repeat(`a="" `, 20_000),
 		"comment, no end":  "<!--" + strings.Repeat("-", 1<<20),
 		"processing, none": "<?" + strings.Repeat("?", 1<<20),
 	} {
@@ -43,28 +43,28 @@ func TestHostileDocuments(t *testing.T) {
 // A device that never comes to an end, or whose answer unpacks to much more, is heard
 // for as long as an answer may be.
 func TestEndlessDevice(t *testing.T) {
-	const most = 256 << 20
+	const most = 64 << 20
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	for range 64 {
-		if _, err := z.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := z.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
+		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
+	bomb := bytes.Repeat(packed.Bytes(), 64) // members of one file
 	for name, answer := range map[string]http.HandlerFunc{
 		"endless": func(w http.ResponseWriter, _ *http.Request) {
-			for n := 0; n < most; n += 64 << 10 {
-				if _, err := w.Write(bytes.Repeat([]byte("<a/>"), 16<<10)); err != nil {
+			block := bytes.Repeat([]byte("<a/>"), 16<<10)
+			for n := 0; n < most; n += len(block) {
+				if _, err := w.Write(block); err != nil {
 					return
 				}
 			}
 		},
 		"packed": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(packed.Bytes())
+			_, _ = w.Write(bomb)
 		},
 		"header": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Pad", strings.Repeat("p", 1<<20))
@@ -85,7 +85,7 @@ func TestEndlessDevice(t *testing.T) {
 			if err == nil || len(err.Error()) > 1000 {
 				t.Errorf("%.300v", err)
 			}
-			if n := after.TotalAlloc - before.TotalAlloc; n > 48<<20 {
+			if n := after.TotalAlloc - before.TotalAlloc; n > 24<<20 {
 				t.Errorf("%d MB were allocated", n>>20)
 			}
 		})

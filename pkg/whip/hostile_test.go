@@ -21,7 +21,7 @@ import (
 )
 
 // hostileMost is what a hostile server sends if nobody stops it.
-const hostileMost = 64 << 20
+const hostileMost = 32 << 20
 
 // hostileServer answers every POST with f; other requests get 200.
 func hostileServer(t *testing.T, f func(w http.ResponseWriter, stop <-chan struct{})) string {
@@ -87,14 +87,13 @@ func TestSlowAnswer(t *testing.T) {
 func TestEndlessAnswer(t *testing.T) {
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	for range 64 {
-		if _, err := z.Write(make([]byte, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := z.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
+	bomb := bytes.Repeat(packed.Bytes(), 64) // members of one file
 	pour := func(w io.Writer, line string) {
 		block := []byte(strings.Repeat(line, 64<<10/len(line)))
 		for n := 0; n < hostileMost; n += len(block) {
@@ -114,7 +113,7 @@ func TestEndlessAnswer(t *testing.T) {
 		{"packed body", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Encoding", "gzip")
 			created(w)
-			_, _ = w.Write(packed.Bytes())
+			_, _ = w.Write(bomb)
 		}, "not SDP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -200,7 +199,7 @@ func TestFloodedSocket(t *testing.T) {
 			_ = c.Close()
 		}
 	}()
-	eventually(t, "a flood", func() bool { return sent.Load() > 50_000 })
+	eventually(t, "a flood", func() bool { return sent.Load() > 20_000 })
 	got := peer.Track(Video).Packets
 	peer.WaitPackets(t, Video, got+50)
 	cancel()
