@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -32,7 +33,12 @@ func camerasMain(args []string) error {
 		}
 		all = append(all, c)
 	}
+	var still standstills
+	go still.run(context.Background()) // until the process ends
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /standstills", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(still.list())
+	})
 	mux.HandleFunc("GET /sent", func(w http.ResponseWriter, _ *http.Request) {
 		pictures := make([]uint64, 0, len(all))
 		for _, c := range all {
@@ -106,11 +112,18 @@ func (o orders) give(m member, order string, with url.Values) error {
 }
 
 // sent counts the pictures of each camera.
-func (o orders) sent() (pictures []uint64, err error) {
-	res, err := o.client.Get(o.url + "/sent")
+func (o orders) sent() (pictures []uint64, err error) { return pictures, o.ask("/sent", &pictures) }
+
+// standstills are those of the cameras' process.
+func (o orders) standstills() (all []standstill, err error) {
+	return all, o.ask("/standstills", &all)
+}
+
+func (o orders) ask(path string, into any) error {
+	res, err := o.client.Get(o.url + path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer res.Body.Close() //nolint:errcheck // read only
-	return pictures, json.NewDecoder(res.Body).Decode(&pictures)
+	return json.NewDecoder(res.Body).Decode(into)
 }

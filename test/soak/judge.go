@@ -17,6 +17,9 @@ const (
 	// path that is dead is noticed after 5 s, a participant that is missing after 10.
 	after = 15 * time.Second
 
+	// soon is the same for a machine that stood still: nothing has to be found out.
+	soon = 3 * time.Second
+
 	// recovery is the longest that a camera may take to be live again after the
 	// last fault that concerns it.
 	recovery = 60 * time.Second
@@ -29,14 +32,15 @@ type fault struct {
 	Cameras    []string // or these
 	Delays     bool     // it keeps those from coming back that are away for another reason
 	Start, End time.Duration
-	What       string // in the log
+	After      time.Duration // how long after its end it explains gaps; 0: after
+	What       string        // in the log
 }
 
 func (f fault) concerns(camera string) bool { return f.Everybody || slices.Contains(f.Cameras, camera) }
 
 // explains tells whether a gap may be this fault's.
 func (f fault) explains(g gap) bool {
-	return f.concerns(g.Camera) && g.From >= f.Start-early && g.From <= f.End+after
+	return f.concerns(g.Camera) && max(g.From, g.Seen) >= f.Start-early && g.From <= f.End+cmp.Or(f.After, after)
 }
 
 // delays tells whether a fault has to be over before a camera can come back.
@@ -47,9 +51,19 @@ func (f fault) delays(g gap) bool {
 // gap is a time during which a camera was not live.
 type gap struct {
 	Camera   string
-	From, To time.Duration
-	Open     bool     // it was not over at the end
-	Said     []string // states and reasons
+	From, To time.Duration // when the program was asked
+	Seen     time.Duration // when it had answered that the camera is not live
+	Open     bool          // it was not over at the end
+	Said     []string      // states and reasons
+}
+
+// likelier tells which of two faults counts that explain a gap: the one that began
+// last, but a made one before a machine that stood still.
+func (f *fault) likelier(other *fault) bool {
+	if made := f.Kind != stood; made != (other.Kind != stood) {
+		return made
+	}
+	return f.Start > other.Start
 }
 
 // cause is what became of a gap.
@@ -59,8 +73,7 @@ type cause struct {
 	Took  time.Duration // from the end of what kept the camera away to the end of the gap
 }
 
-// attribute finds the fault of each gap: the one that began last of those that
-// explain it. The time to recover counts from its end, or from that of another which
+// attribute finds the fault of each gap among those that explain it. The time to recover counts from its end, or from that of another which
 // ended later and delayed the camera. A fault that outlasts the gap has delayed nobody.
 func attribute(gaps []gap, faults []fault) []cause {
 	var out []cause
@@ -69,7 +82,7 @@ func attribute(gaps []gap, faults []fault) []cause {
 		over := time.Duration(-1)
 		for i := range faults {
 			f := &faults[i]
-			if f.explains(g) && (c.Fault == nil || f.Start > c.Fault.Start) {
+			if f.explains(g) && (c.Fault == nil || f.likelier(c.Fault)) {
 				c.Fault = f
 			}
 			if f.delays(g) && f.End <= g.To {
@@ -103,6 +116,10 @@ func tallies(faults []fault, causes []cause, cameras int) []tally {
 	for _, t := range traits {
 		by[t.kind] = &tally{Kind: t.kind}
 		out = append(out, by[t.kind])
+	}
+	if len(faults) > 0 && slices.ContainsFunc(faults, func(f fault) bool { return f.Kind == stood }) {
+		by[stood] = &tally{Kind: stood}
+		out = append(out, by[stood])
 	}
 	for _, f := range faults {
 		by[f.Kind].Made++

@@ -23,6 +23,8 @@ func TestAttribute(t *testing.T) {
 		{Kind: loss, Cameras: []string{"e"}, Start: at(400), End: at(415)},
 		{Kind: hangUp, Cameras: []string{"e"}, Start: at(402), End: at(402)},
 		{Kind: hangUp, Cameras: []string{"d"}, Start: at(199), End: at(199)},
+		{Kind: stood, Everybody: true, Start: at(600), End: at(603), After: soon},
+		{Kind: reboot, Cameras: []string{"g"}, Start: at(601), End: at(601)},
 		{Kind: reboot, Cameras: []string{"f"}, Start: at(490), End: at(500)},
 		{Kind: loss, Cameras: []string{"f"}, Start: at(507), End: at(515)},
 	}
@@ -44,6 +46,10 @@ func TestAttribute(t *testing.T) {
 		{"what delays explains nothing", gap{Camera: "a", From: at(202), To: at(203)}, "", 0},
 		{"but keeps away who is away", gap{Camera: "d", From: at(199.5), To: at(212)}, hangUp, 2},
 		{"the one that lasts, not one long past", gap{Camera: "f", From: at(511), To: at(512)}, loss, 0},
+		{"a machine that stood still", gap{Camera: "f", From: at(601), To: at(604)}, stood, 1},
+		{"but not for long", gap{Camera: "f", From: at(607), To: at(608)}, "", 0},
+		{"and not if there is a fault", gap{Camera: "g", From: at(602), To: at(605)}, reboot, 2},
+		{"asked before, answered after it began", gap{Camera: "a", From: at(9), Seen: at(10), To: at(23)}, reboot, 3},
 		{"the one that was over", gap{Camera: "e", From: at(402.1), To: at(404)}, hangUp, 2},
 	} {
 		got := attribute([]gap{c.gap}, faults)[0]
@@ -55,6 +61,20 @@ func TestAttribute(t *testing.T) {
 		}
 		if got.Fault == nil || got.Fault.Kind != c.want || got.Took != at(c.took) {
 			t.Errorf("%s: %+v, want %q after %v s", c.name, got, c.want, c.took)
+		}
+	}
+}
+
+func TestAsFaults(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := func(from, to float64) standstill { return standstill{start.Add(at(from)), start.Add(at(to))} }
+	got := asFaults([]standstill{s(5, 6), s(-3, -2), s(1, 3), s(2, 4)}, start)
+	if len(got) != 2 || got[0].Start != at(1) || got[0].End != at(4) || got[1].Start != at(5) || got[1].End != at(6) {
+		t.Errorf("%+v", got)
+	}
+	for _, f := range got {
+		if f.Kind != stood || !f.concerns("anybody") || f.Delays {
+			t.Errorf("%+v", f)
 		}
 	}
 }

@@ -29,6 +29,9 @@ const (
 	stalling   kind = "WHIP does not answer"
 	reload     kind = "settings of three cameras change"
 	badFile    kind = "the site's file is broken"
+
+	// stood is not made, but measured: the machine has other work.
+	stood kind = "the machine stood still"
 )
 
 // trait is what the plan and the judge know of a kind.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,7 +15,7 @@ import (
 func (r *result) text(verdicts []verdict) string {
 	var b strings.Builder
 	b.WriteString("\n" + r.table() + "\n")
-	for _, c := range attribute(r.Gaps, r.Faults) {
+	for _, c := range r.causes() {
 		if c.Fault == nil {
 			fmt.Fprintf(&b, "unexplained: %s from %s to %s: %s\n", c.Camera, clock(c.From), clock(c.To), strings.Join(c.Said, " | "))
 		}
@@ -32,7 +33,7 @@ func (r *result) text(verdicts []verdict) string {
 // allGaps lists every gap, for who looks for a fault.
 func (r *result) allGaps() string {
 	var b strings.Builder
-	for _, c := range attribute(r.Gaps, r.Faults) {
+	for _, c := range r.causes() {
 		why := "unexplained"
 		if c.Fault != nil {
 			why = fmt.Sprintf("%s (%s, %.1f to %.1f)", c.Fault.Kind, c.Fault.What, c.Fault.Start.Seconds(), c.Fault.End.Seconds())
@@ -62,15 +63,19 @@ func (r *result) table() string {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %s |\n", name, t.Made, t.Hit, t.Gaps, times)
 	}
 	all := r.tallies()
-	for _, t := range all {
+	made := slices.DeleteFunc(slices.Clone(all), func(t tally) bool { return t.Kind == stood })
+	for _, t := range made {
 		line(capital(string(t.Kind)), t)
 	}
-	line("All", sum(all))
+	line("All", sum(made))
+	if len(made) < len(all) {
+		line("Not made, but measured: "+string(stood), all[len(all)-1])
+	}
 	return b.String()
 }
 
 func (r *result) tallies() []tally {
-	return tallies(r.Faults, attribute(r.Gaps, r.Faults), r.Options.Cameras)
+	return tallies(slices.Concat(r.Faults, r.Still), r.causes(), r.Options.Cameras)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
@@ -145,6 +150,8 @@ func (r *result) method() string {
 	say("## How it is judged\n")
 	say("- A gap is explained if it begins while a fault lasts that concerns the camera, or at most %.0f s after it: a dead path", after.Seconds())
 	say("  is noticed after 5 s, a participant that is missing after 10 s. A broken file concerns nobody.")
+	say("- The machine may have other work. Where the cameras' process, or the soak's own, could not run for more than %.0f ms, it", (tickEvery+late).Seconds()*1000)
+	say("  stood still; that explains what begins meanwhile or at most %.0f s later, and has a line of its own.", soon.Seconds())
 	say("- Resident memory, goroutines and open files are read from `/metrics` every %.0f s. The slope is the median of the slopes", sampleEvery.Seconds())
 	say("  between every two samples of the second half (Theil and Sen). It may rise by %.0f %% of the median there, or by %.0f MB,", 100*flatShare, gauges[0].Few)
 	say("  %.0f goroutines and %.0f files if that is more.", gauges[1].Few, gauges[2].Few)

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type result struct {
 
 	Faults  []fault
 	Skipped int
+	Still   []fault // that nobody made: the machine stood still
 	Gaps    []gap
 	Live    []sample
 	Samples map[string][]sample
@@ -101,7 +103,7 @@ func (r *result) judgeLive() verdict {
 }
 
 func (r *result) judgeGaps() []verdict {
-	causes := attribute(r.Gaps, r.Faults)
+	causes := r.causes()
 	unexplained, late := verdict{Holds: true}, verdict{Holds: true}
 	n, longest := 0, time.Duration(0)
 	for _, c := range causes {
@@ -124,6 +126,9 @@ func (r *result) judgeGaps() []verdict {
 	}
 	return []verdict{unexplained, late}
 }
+
+// causes are those of all gaps.
+func (r *result) causes() []cause { return attribute(r.Gaps, slices.Concat(r.Faults, r.Still)) }
 
 func (r *result) judgeRoom() verdict {
 	if r.Room != "" {

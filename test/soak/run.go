@@ -103,6 +103,8 @@ func (o options) soak(ctx context.Context, h *harness, r *result) {
 	defer endWatch()
 	seen := &viewer{url: c.lk.URL(), pictures: map[string]uint64{}, token: func() string { return c.lk.ViewerToken(h, c.site.Room, viewerName) }}
 	h.run(func() { seen.run(watching) })
+	var still standstills
+	h.run(func() { still.run(watching) })
 
 	h.start = time.Now()
 	c.watch = newWatcher(h, c.gateway, names)
@@ -126,6 +128,11 @@ func (o options) soak(ctx context.Context, h *harness, r *result) {
 	o.count(ctx, h, c, seen, r)
 	endLook()
 	watch.Wait()
+	theirs, err := c.cameras.standstills()
+	if err != nil {
+		h.Fatal(err)
+	}
+	r.Still = asFaults(append(theirs, still.list()...), h.start)
 	r.Length = c.watch.now()
 	r.Gaps, r.Live, r.Samples = c.watch.allGaps(), c.watch.live, c.watch.samples
 	c.mu.Lock()

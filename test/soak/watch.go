@@ -99,11 +99,11 @@ func (w *watcher) look() {
 			w.count(asked)
 		case c.State == "live":
 			if last, ok := w.told[name]; ok && !c.Since.Equal(last) {
-				w.gaps = append(w.gaps, gap{Camera: name, From: w.looked, To: asked, Said: []string{"for less than between two questions"}})
+				w.gaps = append(w.gaps, gap{Camera: name, From: w.looked, To: asked, Seen: w.now(), Said: []string{"for less than between two questions"}})
 				w.since[name] = asked
 			}
 		case g == nil:
-			w.down[name] = &gap{Camera: name, From: asked, Said: []string{said}}
+			w.down[name] = &gap{Camera: name, From: asked, Seen: w.now(), Said: []string{said}}
 			w.count(asked)
 		case g.Said[len(g.Said)-1] != said:
 			g.Said = append(g.Said, said)
