@@ -64,6 +64,7 @@ func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
 	s.mu.Lock()
 	l := s.link
 	s.mu.Unlock()
+	var silent error // why TCP was tried in place of UDP
 	for {
 		err := s.start(ctx, l, tracks, h)
 		if err == nil {
@@ -72,6 +73,17 @@ func (s *Session) play(ctx context.Context, tracks []Track, h Handler) error {
 				s.src.learn(l.proto)
 			}
 			return nil
+		}
+		switch {
+		case errors.Is(err, errSilent):
+			silent = err
+		case silent != nil && refusesTransport(err):
+			// The camera has no TCP, which nobody need set right: it sends nothing, and
+			// that may pass.
+			err = silent
+			if e := new(*Error); errors.As(err, e) {
+				(*e).hint = "the camera has no TCP, and nothing comes from it over UDP: restart it if this lasts; a firewall may block its UDP packets"
+			}
 		}
 		next, ok := s.src.instead(l, err)
 		if !ok || ctx.Err() != nil {

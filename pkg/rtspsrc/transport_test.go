@@ -35,6 +35,25 @@ func TestSilentUDPFallsBackToTCP(t *testing.T) {
 	}
 }
 
+// A camera without TCP that has fallen silent may speak again soon: nobody has to set
+// anything, although it refuses the TCP that is tried then.
+func TestSilentUDPWhereTCPIsRefused(t *testing.T) {
+	cam := startCamera(t, cameraOptions{udp: true, silentUDP: true, noTCP: true})
+	src := newSource(t, rtspsrc.Config{URL: cam.URL(), Transport: rtspsrc.UDP, UDPSilence: 200 * time.Millisecond})
+	for range 2 {
+		sess, err := src.Open(testContext(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = sess.Play(testContext(t), sess.Tracks(), new(sink).handle)
+		if e := asError(t, err); e.Op != "play" || e.Slow() || e.Status != 0 || !strings.Contains(e.Error(), "no packet arrives over UDP") ||
+			strings.Contains(e.Hint(), "transport") {
+			t.Errorf("%v (slow: %v, hint %q)", e, e.Slow(), e.Hint())
+		}
+		sess.Close()
+	}
+}
+
 func TestAutoTakesUDPWhereTCPIsRefused(t *testing.T) {
 	cam := startCamera(t, cameraOptions{udp: true, noTCP: true})
 	src := newSource(t, rtspsrc.Config{URL: cam.URL()})
