@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -81,10 +82,12 @@ func TestDeviceServiceIsTold(t *testing.T) {
 // A camera that does not say is asked at the usual ports; whatever else listens
 // there does not learn of the account.
 func TestDeviceServiceIsLookedFor(t *testing.T) {
-	cam, ask := deviceAt(t, "127.0.55.2")
+	// Its ports are fixed: another run of this test may be at them.
+	host := fmt.Sprintf("127.55.%d.%d", os.Getpid()>>8&0xff, os.Getpid()&0xff)
+	cam, ask := deviceAt(t, host)
 	var told atomic.Int32
 	listen := func(port string, h http.Handler) {
-		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.55.2", port))
+		ln, err := net.Listen("tcp", net.JoinHostPort(host, port))
 		if err != nil {
 			t.Fatal(err)
 		}
