@@ -54,11 +54,12 @@ func parseURL(s string) (u *base.URL, user, pass string, err error) {
 	if strings.HasPrefix(tail, "?") {
 		tail = "/" + tail
 	}
-	parsed, perr := base.ParseURL(scheme + "://" + host + escapeStray(tail))
+	// Not base.ParseURL, which takes an @ in the path for the end of user info.
+	parsed, perr := url.Parse(scheme + "://" + host + escapeStray(tail))
 	if perr != nil {
 		return nil, "", "", urlError("copy the URL from the camera's manual or from its web page", "its path cannot be parsed")
 	}
-	return parsed, user, pass, nil
+	return (*base.URL)(parsed), user, pass, nil
 }
 
 func checkScheme(scheme string) error {

@@ -18,6 +18,7 @@ func TestParseURL(t *testing.T) {
 		{in: "rtsp://u:%23%2f@h/x", out: "rtsp://h/x", user: "u", pass: "#/"},
 		{in: "rtsp://u@h/x", out: "rtsp://h/x", user: "u"},
 		{in: "rtsp://h/x@y?a=b@c", out: "rtsp://h/x@y?a=b@c"},
+		{in: "rtsp://h/x@y%20z/1", out: "rtsp://h/x@y%20z/1"},
 		{in: "rtsp://h/50% of it", out: "rtsp://h/50%25%20of%20it"},
 		{in: "rtsp://h?channel=1", out: "rtsp://h/?channel=1"},
 		{in: "rtsps://h:7441/abc?enableSrtp", out: "rtsps://h:7441/abc"},
