@@ -38,7 +38,7 @@ func (e *exam) byWHIP(ctx context.Context, t *Target, at place, enough func()) {
 	cfg.OnKeyFrameRequest = nil
 	watch := &postWatch{}
 	if cfg.TLS == (whip.TLS{}) && cfg.HTTPClient == nil {
-		watch.next = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
+		watch.next = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10}
 		cfg.HTTPClient = &http.Client{Transport: watch}
 	}
 	client, err := whip.New(cfg)
