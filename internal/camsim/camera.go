@@ -120,7 +120,11 @@ func Start(cfg Config) (*Camera, error) {
 			return nil, fmt.Errorf("simulated camera: %w", err)
 		}
 	}
-	if err := c.Restart(); err != nil {
+	begin := c.Restart
+	if cfg.Faults.RebootAfter > 0 {
+		begin = c.settle
+	}
+	if err := begin(); err != nil {
 		return nil, err
 	}
 	if cfg.Web.any() {

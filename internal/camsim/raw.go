@@ -3,7 +3,9 @@ package camsim
 import (
 	"context"
 	"crypto/tls"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim/rawserver"
@@ -65,6 +67,24 @@ func (r rawRun) close() { r.server.Close() }
 func (r rawRun) stats() Stats {
 	s := r.server.Stats()
 	return Stats{Stats: s.Stats, Readers: s.Sessions, KeyFrameRequests: s.Counts.KeyFrameRequests, Dialog: s.Counts}
+}
+
+// settle starts a camera that will go off at a port which the system gives to nobody
+// by chance meanwhile: such ports begin at 32768 on Linux, and higher elsewhere.
+func (c *Camera) settle() (err error) {
+	host, port, err := net.SplitHostPort(c.addr)
+	if err != nil || port != "0" {
+		return c.Restart()
+	}
+	for range 100 {
+		c.mu.Lock()
+		c.addr = net.JoinHostPort(host, strconv.Itoa(20000+rand.IntN(12000)))
+		c.mu.Unlock()
+		if err = c.Restart(); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // reboot switches the camera off and on again, once, when somebody has played it

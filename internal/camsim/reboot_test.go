@@ -1,6 +1,7 @@
 package camsim
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -13,6 +14,10 @@ func TestNightReboot(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
+	// Nobody may be given the port while the camera is off.
+	if port, err := strconv.Atoi(mustURL(t, c.URL()).Port()); err != nil || port < 20000 || port >= 32000 {
+		t.Errorf("the port is %d, %v", port, err)
+	}
 	r := read(t, c.Camera, gortsplib.ProtocolTCP)
 	if err := r.client.Wait(); err == nil {
 		t.Error("the session outlived its camera")
