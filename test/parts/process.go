@@ -176,6 +176,26 @@ func (p *Process) CPU() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
+// Waited is how long each of its threads, by number, has waited for a processor so far.
+func (p *Process) Waited() map[string]time.Duration {
+	p.mu.Lock()
+	pid := p.cmd.Process.Pid
+	p.mu.Unlock()
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	waited := make(map[string]time.Duration, len(files))
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		fields := strings.Fields(string(b)) // ns it ran, ns it waited, how often it ran
+		if err != nil || len(fields) != 3 {
+			continue // it has ended
+		}
+		if ns, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+			waited[file] = time.Duration(ns)
+		}
+	}
+	return waited
+}
+
 // Alive returns a hopeless error if the program has ended.
 func (p *Process) Alive() error {
 	select {

@@ -47,6 +47,32 @@ func (s *standstills) run(ctx context.Context) {
 	}
 }
 
+// watch looks at another process until ctx ends: at how long its threads have waited
+// for a processor, by the kernel's account. A thread that waits keeps what it was about
+// to do from the others.
+func (s *standstills) watch(ctx context.Context, waited func() map[string]time.Duration) {
+	tick := time.NewTicker(2 * tickEvery)
+	defer tick.Stop()
+	last := waited()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now, all := time.Now(), waited()
+		s.mu.Lock()
+		for thread, w := range all {
+			// The kernel counts a wait when it is over.
+			if before, known := last[thread]; known && w-before > tickEvery+late {
+				s.all = append(s.all, standstill{now.Add(before - w), now})
+			}
+		}
+		s.mu.Unlock()
+		last = all
+	}
+}
+
 func (s *standstills) list() []standstill {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -105,6 +105,7 @@ func (o options) soak(ctx context.Context, h *harness, r *result) {
 	h.run(func() { seen.run(watching) })
 	var still standstills
 	h.run(func() { still.run(watching) })
+	h.run(func() { still.watch(watching, c.gateway.Waited) })
 
 	h.start = time.Now()
 	c.watch = newWatcher(h, c.gateway, names)
