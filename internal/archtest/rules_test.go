@@ -16,8 +16,8 @@ var homes = []home{
 		why: "a camera's quirks are met in one place; simulated cameras are its server's side, and only they",
 	},
 	{
-		of: "github.com/pion/webrtc/v4", in: []string{"pkg/whip", "pkg/ingress/sdkroom", "internal/whiptest", "internal/viewer"},
-		why: "one WHIP client owns offers, sockets and senders, beside it only LiveKit's SDK, which takes its tracks as pion's; whiptest is the far end, viewer the browsers'",
+		of: "github.com/pion/webrtc/v4", in: []string{"pkg/whip", "pkg/ingress/sdkroom", "internal/whiptest", "internal/viewer", "internal/graceful"},
+		why: "one WHIP client owns offers, sockets and senders, beside it only LiveKit's SDK, which takes its tracks as pion's; whiptest is the far end, viewer the browsers', graceful ends theirs",
 	},
 	{
 		of: "github.com/livekit/server-sdk-go/v2", in: []string{"pkg/ingress"},

@@ -18,7 +18,10 @@ type countingTransport struct {
 
 func (c *countingTransport) RoundTrip(*http.Request) (*http.Response, error) {
 	c.requests++
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/protobuf"}}, Body: http.NoBody}, c.err
+	if c.err != nil {
+		return nil, c.err
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/protobuf"}}, Body: http.NoBody}, nil
 }
 
 func (c *countingTransport) CloseIdleConnections() { c.closes++ }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rtsp2whip/rtsp2whip/internal/admin"
 	"github.com/rtsp2whip/rtsp2whip/internal/camsim"
+	"github.com/rtsp2whip/rtsp2whip/internal/graceful"
 	"github.com/rtsp2whip/rtsp2whip/internal/publisher"
 	"github.com/rtsp2whip/rtsp2whip/internal/secret"
 	"github.com/rtsp2whip/rtsp2whip/internal/viewer"
@@ -170,7 +171,7 @@ func anOffer(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = pc.GracefulClose() }()
+	defer func() { _ = graceful.Close(pc) }()
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		if _, err := pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
 			t.Fatal(err)

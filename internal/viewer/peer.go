@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pion/webrtc/v4"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/graceful"
 )
 
 // gatherTimeout bounds the wait for our own candidates. They are addresses of
@@ -137,7 +139,7 @@ func endOf(ctx context.Context) string {
 // shut closes the PeerConnection and waits for all that hangs on it.
 func (p *peer) shut() {
 	p.end("closed")
-	if err := p.pc.GracefulClose(); err != nil {
+	if err := graceful.Close(p.pc); err != nil {
 		p.log.Debug("close peer connection", "error", err)
 	}
 	p.loops.Wait()

@@ -14,6 +14,8 @@ import (
 	"github.com/pion/interceptor"
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/graceful"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -85,7 +87,7 @@ func newTestPeer(t *testing.T) *webrtc.PeerConnection {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := pc.GracefulClose(); err != nil {
+		if err := graceful.Close(pc); err != nil {
 			t.Error(err)
 		}
 	})

@@ -18,6 +18,8 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
+
+	"github.com/rtsp2whip/rtsp2whip/internal/graceful"
 )
 
 // gate is a UDP socket that can be made to swallow packets.
@@ -70,7 +72,7 @@ func newSession(server *Server, path, offer string) (*Session, error) {
 		return nil, err
 	}
 	s.close = sync.OnceFunc(func() {
-		_ = s.pc.GracefulClose()
+		_ = graceful.Close(s.pc)
 		_ = mux.Close()
 	})
 	s.pc.OnTrack(s.onTrack)
