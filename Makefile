@@ -22,8 +22,10 @@ PLATFORMS := darwin/arm64 windows/amd64 linux/arm
 build: ## Build the static program bin/rtsp2whip
 	CGO_ENABLED=0 $(BUILD) -o bin/rtsp2whip ./cmd/rtsp2whip
 
+# These tests mostly wait, for timeouts and for pictures to come: four packages at a
+# time keep half a core busy.
 test: ## Run unit and integration tests; needs nothing but Go
-	CGO_ENABLED=0 go test -pgo=off $(PACKAGES)
+	CGO_ENABLED=0 go test -pgo=off -p 4 $(PACKAGES)
 
 race: gcc ## Run the same tests under the race detector; needs a C compiler
 	CGO_ENABLED=1 go test -pgo=off -race $(PACKAGES)
