@@ -184,15 +184,21 @@ func TestPortRangeUsedUp(t *testing.T) {
 }
 
 // A STUN server that does not answer costs the gathering time and no more.
-func TestDeadSTUNServer(t *testing.T) {
+// deadSTUN is the URL of a STUN server that never answers.
+func deadSTUN(t *testing.T) string {
+	t.Helper()
 	dead, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer dead.Close() //nolint:errcheck // a test's socket
-	begin := time.Now()
+	t.Cleanup(func() { _ = dead.Close() })
+	return "stun:" + dead.LocalAddr().String()
+}
+
+func TestDeadSTUNServer(t *testing.T) {
+	url, begin := deadSTUN(t), time.Now()
 	text, _ := offerOf(t, Config{
-		ICEServers: []ICEServer{{URL: "stun:" + dead.LocalAddr().String()}},
+		ICEServers: []ICEServer{{URL: url}},
 		Timeouts:   Timeouts{Gather: 500 * time.Millisecond},
 	}, videoTrack)
 	if len(candidates(text)) == 0 {

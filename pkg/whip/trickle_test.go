@@ -111,7 +111,7 @@ func TestTrickleRefusedInLife(t *testing.T) {
 			return nil
 		}})
 		s := publish(t, server, Config{Timeouts: Timeouts{Gather: 500 * time.Millisecond, Direct: 200 * time.Millisecond},
-			ICEServers: []ICEServer{{URL: "stun:192.0.2.1:3478"}}}, videoTrack)
+			ICEServers: []ICEServer{{URL: deadSTUN(t)}}}, videoTrack)
 		pump(t, s, 0, 100)
 		server.WaitRequests(t, "PATCH", 1)
 		<-s.trickleDone
