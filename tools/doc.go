@@ -1,3 +1,3 @@
-// Package tools pins the programs that make packages and gosec, in a module of its
+// Package tools pins what makes packages and what looks for mistakes, in a module of its
 // own: the product's go.mod has nothing of theirs.
 package tools

@@ -7,7 +7,10 @@ tool (
 	github.com/goreleaser/nfpm/v2/cmd/nfpm
 )
 
-require github.com/securego/gosec/v2 v2.25.0
+require (
+	github.com/securego/gosec/v2 v2.25.0
+	golang.org/x/tools v0.43.0
+)
 
 require (
 	dario.cat/mergo v1.0.2 // indirect
@@ -84,7 +87,6 @@ require (
 	golang.org/x/sync v0.20.0 // indirect
 	golang.org/x/sys v0.42.0 // indirect
 	golang.org/x/text v0.35.0 // indirect
-	golang.org/x/tools v0.43.0 // indirect
 	gonum.org/v1/gonum v0.7.0 // indirect
 	gopkg.in/neurosnap/sentences.v1 v1.0.6 // indirect
 	gopkg.in/warnings.v0 v0.1.2 // indirect
